@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `dfucast update`: proves the image, makes the plan, runs the cast on the loop. Nothing is sent before the image
+ * is proven and every target text is understood.
+ */
+#include "update.h"
+#include <dfucast/smp_img.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REDRAW_MS 100u
+
+static int image_failure(struct update_job *job, int err, const char *why)
+{
+	struct failure failure = {.err = err, .group = DFUCAST_GROUP_NONE};
+
+	snprintf(failure.why, sizeof(failure.why), "%s", why);
+	return output_failure(&job->cli.out, job->options.image_path, &failure);
+}
+
+/* Both hashes over the whole file. The image's own decides; the file's is the key for resuming. */
+static int prove_image(struct update_job *job)
+{
+	struct dfucast_linux_sha256 file_state;
+	struct dfucast_linux_sha256 content_state;
+	struct dfucast_sha256 file;
+	struct dfucast_sha256 content;
+	struct dfucast_image_digest digest;
+	static uint8_t bytes[65536];
+
+	dfucast_linux_sha256_init(&file, &file_state);
+	dfucast_linux_sha256_init(&content, &content_state);
+	dfucast_image_digest_start(&digest, &job->image, &file, &content);
+	for (uint32_t at = 0; at < job->image.length;) {
+		uint32_t part =
+		    job->image.length - at < sizeof(bytes) ? job->image.length - at : sizeof(bytes);
+
+		if (!image_file_read(&job->file, at, bytes, part)) {
+			dfucast_linux_sha256_abort(&file_state);
+			dfucast_linux_sha256_abort(&content_state);
+			return DFUCAST_ERR_IMAGE_READ;
+		}
+		dfucast_image_digest_feed(&digest, bytes, part);
+		at += part;
+	}
+	return dfucast_image_digest_finish(&digest, &job->image, job->sha);
+}
+
+static int load_image(struct update_job *job)
+{
+	char why[300];
+	int err = image_file_open(&job->file, job->options.image_path, why, sizeof(why));
+
+	if (err != 0) {
+		return image_failure(job, err, why);
+	}
+	err = dfucast_image_parse(&job->image, image_file_read, &job->file, job->file.length);
+	if (err == 0 && !image_file_read(&job->file, 0, job->header, sizeof(job->header))) {
+		err = DFUCAST_ERR_IMAGE_READ;
+	}
+	if (err == 0) {
+		err = prove_image(job);
+	}
+#ifdef DFUCAST_TEST_HOOKS
+	/* Only in the tests' own build: lets a damaged image past the sender, to see what the bootloader does. */
+	if (err == DFUCAST_ERR_IMAGE_HASH && getenv("DFUCAST_TEST_SEND_DAMAGED") != NULL) {
+		err = 0;
+	}
+#endif
+	if (err == DFUCAST_ERR_IMAGE_UNCHECKED) {
+		job->unchecked = true;
+		err = 0;
+	}
+	return err == 0 ? CLI_EXIT_OK : image_failure(job, err, "");
+}
+
+static int load_targets(struct update_job *job)
+{
+	for (size_t i = 0; i < job->options.to_count; i++) {
+		int code = cli_targets_add(&job->targets, job->options.to[i], &job->cli.out);
+
+		if (code != CLI_EXIT_OK) {
+			return code;
+		}
+	}
+	if (job->targets.count > DFUCAST_CAST_TARGETS_MAX) {
+		return output_usage(&job->cli.out, "Too many targets.", "Update at most 4096 in one run.");
+	}
+	for (size_t i = 0; i < job->targets.count; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(job->targets.items[i].text, job->targets.items[k].text) == 0) {
+				char what[DFUCAST_LINUX_TEXT_BYTES + 40];
+
+				snprintf(what, sizeof(what), "Target %s is given twice.",
+					 job->targets.items[i].text);
+				return output_usage(&job->cli.out, what, "Name each device once.");
+			}
+		}
+	}
+	return CLI_EXIT_OK;
+}
+
+static void make_plan(struct update_job *job)
+{
+	const struct update_options *options = &job->options;
+
+	job->plan = (struct dfucast_update_plan){
+	    .header = job->header,
+	    .sha = job->sha,
+	    .hash = job->image.hash,
+	    .image_bytes = job->image.length,
+	    .version = job->image.version,
+	    .slot_bytes = options->slot_bytes,
+	    .soak_ms = options->soak_ms,
+	    .timeout_ms = options->common.timeout_ms,
+	    .wait_ms = options->wait_ms,
+	    .hash_bytes = job->image.hash_bytes,
+	    .image = (uint8_t)options->image,
+	    .mode = (uint8_t)options->mode,
+	    .window_max = (uint8_t)options->window,
+	    .retries = (uint8_t)options->retries,
+	    .allow_downgrade = options->allow_downgrade,
+	    .upgrade_only = options->upgrade_only,
+	    .replace_pending = options->replace_pending,
+	    .no_reset = options->no_reset,
+	    .fresh = options->fresh,
+	};
+}
+
+static bool make_memory(struct update_job *job)
+{
+	size_t count = job->targets.count;
+
+	job->devices = calloc(count, sizeof(*job->devices));
+	job->cast_targets = calloc(count, sizeof(*job->cast_targets));
+	job->ways = calloc(count, sizeof(*job->ways));
+	job->lines = calloc(count, sizeof(*job->lines));
+	job->ring = malloc(job->options.ring_bytes);
+	return job->devices != NULL && job->cast_targets != NULL && job->ways != NULL && job->lines != NULL &&
+	       job->ring != NULL;
+}
+
+static void make_cast(struct update_job *job)
+{
+	const struct update_options *options = &job->options;
+	size_t count = job->targets.count;
+
+	const struct dfucast_cast_config config = {
+	    .consumer = &dfucast_update_consumer,
+	    .plan = &job->plan,
+	    .devices = job->devices,
+	    .targets = job->cast_targets,
+	    .ring = job->ring,
+	    .ring_bytes = options->ring_bytes,
+	    .image_bytes = job->image.length,
+	    .device_bytes = sizeof(*job->devices),
+	    .count = (uint16_t)count,
+	    .links_max = (uint16_t)options->links,
+	    .canary = (uint16_t)(options->canary < 0 ? 1 : options->canary),
+	    .max_failed = (uint16_t)options->max_failed,
+	    .barrier = (uint16_t)(options->barrier < 0 ? (long)count : options->barrier),
+	    .gather_ms = options->gather_ms,
+	    .rewinds = true,
+	};
+
+	dfucast_cast_init(&job->cast, &config);
+	job->cast.image_verified = true; /* load_image() has hashed every byte */
+}
+
+/* ---- while it runs ---- */
+
+static void finish_if_done(struct update_job *job)
+{
+	if (job->finished || !dfucast_cast_is_done(&job->cast)) {
+		return;
+	}
+	job->finished = true;
+	dfucast_linux_runner_close(&job->runner);
+	uv_close((uv_handle_t *)&job->deadline, NULL);
+	uv_close((uv_handle_t *)&job->redraw, NULL);
+}
+
+static void changed(void *context)
+{
+	struct update_job *job = context;
+
+	update_report_changes(job);
+	finish_if_done(job);
+}
+
+static void traced(void *context, uint16_t target, bool outgoing, const uint8_t *frame, size_t length)
+{
+	struct update_job *job = context;
+
+	trace_frame(&job->cli.trace, target, outgoing, frame, length);
+}
+
+static void interrupted(void *context)
+{
+	struct update_job *job = context;
+
+	if (!job->finished) {
+		dfucast_linux_runner_stop(&job->runner, DFUCAST_ERR_ABORTED);
+	}
+}
+
+static void deadline_over(uv_timer_t *timer)
+{
+	struct update_job *job = timer->data;
+
+	dfucast_linux_runner_stop(&job->runner, DFUCAST_ERR_DEADLINE);
+}
+
+static void redraw(uv_timer_t *timer)
+{
+	update_report_draw(timer->data);
+}
+
+static int run(struct update_job *job)
+{
+	const struct dfucast_linux_runner_config config = {
+	    .loop = &job->cli.loop,
+	    .targets = job->targets.items,
+	    .ways = job->ways,
+	    .read = image_file_read,
+	    .read_context = &job->file,
+	    .changed = changed,
+	    .trace = traced,
+	    .context = job,
+	};
+
+	uv_timer_init(&job->cli.loop, &job->deadline);
+	uv_timer_init(&job->cli.loop, &job->redraw);
+	job->deadline.data = job;
+	job->redraw.data = job;
+	if (job->options.deadline_ms != 0) {
+		uv_timer_start(&job->deadline, deadline_over, job->options.deadline_ms, 0);
+	}
+	update_report_start(job);
+	if (job->live) {
+		uv_timer_start(&job->redraw, redraw, 0, REDRAW_MS);
+	}
+	job->cli.on_interrupt = interrupted;
+	job->cli.on_interrupt_context = job;
+	dfucast_linux_runner_start(&job->runner, &job->cast, &config);
+	uv_run(&job->cli.loop, UV_RUN_DEFAULT);
+	return update_report_end(job);
+}
+
+static void release(struct update_job *job)
+{
+	free(job->devices);
+	free(job->cast_targets);
+	free(job->ways);
+	free(job->lines);
+	free(job->ring);
+	cli_targets_free(&job->targets);
+	update_options_free(&job->options);
+	image_file_close(&job->file);
+}
+
+int cmd_update(int argc, char **argv)
+{
+	static struct update_job job;
+	int code;
+
+	memset(&job, 0, sizeof(job));
+	job.file.fd = -1;
+	update_options_parse(&job.options, argc, argv);
+	code = cli_open(&job.cli, "dfucast update", &job.options.common);
+	if (code != CLI_EXIT_OK) {
+		update_options_free(&job.options);
+		return code;
+	}
+	code = load_targets(&job);
+	if (code == CLI_EXIT_OK) {
+		code = load_image(&job);
+	}
+	if (code == CLI_EXIT_OK && !make_memory(&job)) {
+		code = output_usage(&job.cli.out, "Not enough memory.",
+				    "Give a smaller --ring, or fewer targets.");
+	}
+	if (code == CLI_EXIT_OK) {
+		make_plan(&job);
+		make_cast(&job);
+		code = run(&job);
+	}
+	code = cli_close(&job.cli, code);
+	release(&job);
+	return code;
+}

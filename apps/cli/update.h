@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `dfucast update`, in three files: update_options.c (the command line), cmd_update.c (image, plan, run, exit code),
+ * update_report.c (what people and scripts see).
+ */
+#ifndef CLI_UPDATE_H
+#define CLI_UPDATE_H
+
+#include "cli.h"
+#include "runner.h"
+#include <dfucast/update.h>
+
+struct update_options {
+	struct cli_common common;
+	const char *image_path;
+	const char **to; /* target texts as given */
+	size_t to_count;
+	enum dfucast_update_mode mode;
+	long canary;  /* -1: not given */
+	long barrier; /* 0: none; -1: all */
+	long max_failed;
+	long links;
+	long window;
+	long retries; /* 0: default */
+	long image;
+	uint32_t ring_bytes;
+	uint32_t slot_bytes;
+	uint32_t soak_ms;
+	uint32_t gather_ms;
+	uint32_t wait_ms;
+	uint32_t deadline_ms; /* 0: none */
+	bool allow_downgrade;
+	bool upgrade_only;
+	bool replace_pending;
+	bool no_reset;
+	bool fresh;
+};
+
+/* Ends the process itself on wrong usage, as argp does. */
+void update_options_parse(struct update_options *options, int argc, char **argv);
+void update_options_free(struct update_options *options);
+
+/* What the report remembers of a target, to say only what changed. */
+struct update_line {
+	uint8_t state;   /* last one told; 255: none */
+	uint32_t offset; /* at the last progress event */
+	uint32_t told_ms;
+	uint32_t upload_ms;   /* when uploading began; 0: not yet */
+	uint32_t upload_from; /* offset then */
+};
+
+struct update_job {
+	struct cli cli;
+	struct update_options options;
+	struct cli_targets targets;
+	struct image_file file;
+	struct dfucast_image image;
+	uint8_t header[DFUCAST_IMAGE_HEADER_BYTES];
+	uint8_t sha[32];
+	bool unchecked; /* the image's hash cannot be compared here */
+	struct dfucast_update_plan plan;
+	struct dfucast_cast cast;
+	struct dfucast_update *devices;
+	struct dfucast_cast_target *cast_targets;
+	struct dfucast_linux_way *ways;
+	uint8_t *ring;
+	struct dfucast_linux_runner runner;
+	uv_timer_t deadline;
+	uv_timer_t redraw;
+	struct update_line *lines;
+	unsigned drawn; /* lines of live progress on the screen */
+	bool live;      /* standard error is a terminal */
+	bool finished;
+};
+
+void update_report_start(struct update_job *job);
+/* Tells what changed since the last call. */
+void update_report_changes(struct update_job *job);
+/* Redraws the live lines, if there is a terminal. */
+void update_report_draw(struct update_job *job);
+/* Final table or summary object, hints, what to run next. @return the exit code */
+int update_report_end(struct update_job *job);
+
+#endif

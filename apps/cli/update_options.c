@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of `dfucast update`. */
+#include "update.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum key {
+	KEY_TO = 0x300,
+	KEY_MODE,
+	KEY_CANARY,
+	KEY_MAX_FAILED,
+	KEY_BARRIER,
+	KEY_SOAK,
+	KEY_ALLOW_DOWNGRADE,
+	KEY_UPGRADE_ONLY,
+	KEY_REPLACE_PENDING,
+	KEY_NO_RESET,
+	KEY_FRESH,
+	KEY_IMAGE,
+	KEY_SLOT_SIZE,
+	KEY_GATHER,
+	KEY_WAIT,
+	KEY_DEADLINE,
+	KEY_RETRIES,
+	KEY_RING,
+	KEY_LINKS,
+	KEY_WINDOW,
+	KEY_LATER,
+};
+
+static const struct argp_option options[] = {
+    {0, 0, 0, 0, "Targets", 1},
+    {"to", KEY_TO, "TARGET", 0, "A device to update; repeat it for more, or give @FILE", 1},
+    {0, 0, 0, 0, "What is done", 2},
+    {"mode", KEY_MODE, "MODE", 0,
+     "test-confirm (default): test, reset, check, confirm. test: stop before confirm, the next reset "
+     "reverts. "
+     "confirm: permanent before the reset, no way back. upload: send and verify only",
+     2},
+    {"soak", KEY_SOAK, "SECONDS", 0, "Let the new image run so long before it is confirmed (0)", 2},
+    {"no-reset", KEY_NO_RESET, 0, 0, "Mark the image, leave the reset to the device", 2},
+    {"fresh", KEY_FRESH, 0, 0, "Ignore what devices hold already: erase and send everything", 2},
+    {0, 0, 0, 0, "Safety", 3},
+    {"canary", KEY_CANARY, "K", 0,
+     "Bring K devices to the end before the others are activated (1 of several)", 3},
+    {"max-failed", KEY_MAX_FAILED, "F", 0, "After F failed activations nobody else is activated (1)", 3},
+    {"barrier", KEY_BARRIER, "K|all", 0, "Activate nobody before K devices, or all, hold the image verified",
+     3},
+    {"allow-downgrade", KEY_ALLOW_DOWNGRADE, 0, 0, "Send the image also to devices that run a higher version",
+     3},
+    {"upgrade-only", KEY_UPGRADE_ONLY, 0, 0, "Have the device itself refuse what is not newer", 3},
+    {"replace-pending", KEY_REPLACE_PENDING, 0, 0, "Overwrite another image that waits for the next reset",
+     3},
+    {0, 0, 0, 0, "Image", 4},
+    {"image", KEY_IMAGE, "N", 0, "Image number on the device (0)", 4},
+    {"slot-size", KEY_SLOT_SIZE, "BYTES", 0, "Slot size, where the device does not tell it", 4},
+    {0, 0, 0, 0, "Time and flow", 5},
+    {"gather", KEY_GATHER, "SECONDS", 0, "Start the stream so long after the first device is ready (10)", 5},
+    {"wait", KEY_WAIT, "SECONDS", 0, "A device may stay unreachable so long (20)", 5},
+    {"deadline", KEY_DEADLINE, "SECONDS", 0, "Stop everything after so long (none)", 5},
+    {"retries", KEY_RETRIES, "N", 0, "Repeat an unanswered request so often (4)", 5},
+    {"ring", KEY_RING, "BYTES", 0, "Image window in memory, as a small gateway has it (65536)", 5},
+    {"links", KEY_LINKS, "N", 0, "Links open at the same time; the rest wait their turn (all)", 5},
+    {"window", KEY_WINDOW, "N", 0, "Most upload requests in flight at one device, 1 to 4 (its buffers - 1)",
+     5},
+    {0, 0, 0, 0, "Still to come", 6},
+    {"via", KEY_LATER, "GATEWAY", 0, "Comes with the gateway", 6},
+    {"match", KEY_LATER, "KEY=VALUE", 0, "Comes with version policies", 6},
+    {"allow-no-revert", KEY_LATER, 0, 0, "Comes with the bootloader modes that cannot revert", 6},
+    {"erase-settings", KEY_LATER, 0, 0, "Comes with the settings group", 6},
+    {"slot", KEY_LATER, "N", 0, "Comes with direct upload", 6},
+    {"key", KEY_LATER, "PEM", 0, "Comes with signature checks", 6},
+    {"dry-run", KEY_LATER, 0, 0, "Comes with version policies", 6},
+    {"report", KEY_LATER, "FILE", 0, "Comes with the simulator", 6},
+    {0, 0, 0, 0, "Common", 7},
+    {0},
+};
+
+static const char doc[] =
+    "Updates every TARGET with the signed MCUboot image IMAGE, all at the same time: upload, verify, test, "
+    "reset, "
+    "check, confirm. A device that fails costs the others nothing; one that holds a part of the image goes "
+    "on "
+    "there; one that runs it already is left alone."
+    "\v"
+    "Examples:\n"
+    "  dfucast update app.signed.bin --to serial:/dev/ttyACM0\n"
+    "  dfucast update app.signed.bin --to udp:192.0.2.10 --to udp:192.0.2.11 --canary 1\n"
+    "  dfucast update app.signed.bin --to @fleet.txt --soak 60 --json\n"
+    "\n"
+    "Exit code: 0 all targets are in the state asked for, 1 wrong usage, 2 bad image (nothing was sent), 3 "
+    "one or "
+    "more targets did not get there, 130 interrupted. Ctrl-C leaves every device bootable; the same command "
+    "run "
+    "again goes on where it stopped.";
+
+static long number(struct argp_state *state, const char *name, const char *text, long low, long high)
+{
+	long value;
+
+	if (!cli_number_parse(text, low, high, &value)) {
+		argp_error(state, "--%s takes a whole number from %ld to %ld, not \"%s\"", name, low, high,
+			   text);
+		return low;
+	}
+	return value;
+}
+
+static uint32_t seconds(struct argp_state *state, const char *name, const char *text)
+{
+	uint32_t ms;
+
+	if (!cli_seconds_parse(text, &ms)) {
+		argp_error(state, "--%s takes seconds, like 10 or 0.5, not \"%s\"", name, text);
+		return 0;
+	}
+	return ms;
+}
+
+static void mode(struct argp_state *state, struct update_options *update, const char *text)
+{
+	static const char *const names[] = {
+	    [DFUCAST_MODE_TEST_CONFIRM] = "test-confirm",
+	    [DFUCAST_MODE_TEST] = "test",
+	    [DFUCAST_MODE_CONFIRM] = "confirm",
+	    [DFUCAST_MODE_UPLOAD] = "upload",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			update->mode = (enum dfucast_update_mode)i;
+			return;
+		}
+	}
+	argp_error(state, "--mode is test-confirm, test, confirm or upload, not \"%s\"", text);
+}
+
+static void add_target(struct argp_state *state, struct update_options *update, const char *text)
+{
+	const char **more = realloc(update->to, (update->to_count + 1) * sizeof(*more));
+
+	if (more == NULL) {
+		argp_failure(state, CLI_EXIT_USAGE, 0, "no memory for the targets");
+		return;
+	}
+	update->to = more;
+	update->to[update->to_count++] = text;
+}
+
+/* The option that follows is known but not built yet: say so by its name. */
+static void later(struct argp_state *state)
+{
+	int at = state->next > 1 ? state->next - 1 : 1;
+
+	if (state->argv[at][0] != '-' && at > 1) {
+		at--;
+	}
+	argp_error(state, "%s comes with a later version; see `dfucast update --help`", state->argv[at]);
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+	struct update_options *update = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &update->common;
+		break;
+	case ARGP_KEY_ARG:
+		if (update->image_path != NULL) {
+			argp_error(state,
+				   "one IMAGE at a time; \"%s\" is the second (targets go behind --to)",
+				   argument);
+		}
+		update->image_path = argument;
+		break;
+	case ARGP_KEY_END:
+		if (update->image_path == NULL) {
+			argp_error(state, "no IMAGE given");
+		}
+		if (update->to_count == 0) {
+			argp_error(state,
+				   "no target given: add --to TARGET, for example --to serial:/dev/ttyACM0");
+		}
+		break;
+	case KEY_TO:
+		add_target(state, update, argument);
+		break;
+	case KEY_MODE:
+		mode(state, update, argument);
+		break;
+	case KEY_CANARY:
+		update->canary = number(state, "canary", argument, 0, DFUCAST_CAST_TARGETS_MAX);
+		break;
+	case KEY_MAX_FAILED:
+		update->max_failed = number(state, "max-failed", argument, 1, DFUCAST_CAST_TARGETS_MAX);
+		break;
+	case KEY_BARRIER:
+		update->barrier = strcmp(argument, "all") == 0
+				      ? -1
+				      : number(state, "barrier", argument, 0, DFUCAST_CAST_TARGETS_MAX);
+		break;
+	case KEY_SOAK:
+		update->soak_ms = seconds(state, "soak", argument);
+		break;
+	case KEY_ALLOW_DOWNGRADE:
+		update->allow_downgrade = true;
+		break;
+	case KEY_UPGRADE_ONLY:
+		update->upgrade_only = true;
+		break;
+	case KEY_REPLACE_PENDING:
+		update->replace_pending = true;
+		break;
+	case KEY_NO_RESET:
+		update->no_reset = true;
+		break;
+	case KEY_FRESH:
+		update->fresh = true;
+		break;
+	case KEY_IMAGE:
+		update->image = number(state, "image", argument, 0, 2);
+		break;
+	case KEY_SLOT_SIZE:
+		update->slot_bytes = (uint32_t)number(state, "slot-size", argument, 1, INT32_MAX);
+		break;
+	case KEY_GATHER:
+		update->gather_ms = seconds(state, "gather", argument);
+		break;
+	case KEY_WAIT:
+		update->wait_ms = seconds(state, "wait", argument);
+		break;
+	case KEY_DEADLINE:
+		update->deadline_ms = seconds(state, "deadline", argument);
+		break;
+	case KEY_RETRIES:
+		update->retries = number(state, "retries", argument, 1, 100);
+		break;
+	case KEY_RING:
+		update->ring_bytes = (uint32_t)number(state, "ring", argument, 512, 1 << 30);
+		break;
+	case KEY_LINKS:
+		update->links = number(state, "links", argument, 1, DFUCAST_CAST_TARGETS_MAX);
+		break;
+	case KEY_WINDOW:
+		update->window = number(state, "window", argument, 1, DFUCAST_SMP_PENDING_MAX);
+		break;
+	case KEY_LATER:
+		later(state);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+void update_options_parse(struct update_options *update, int argc, char **argv)
+{
+	const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 7}, {0}};
+	const struct argp argp = {.options = options,
+				  .parser = parse,
+				  .args_doc = "IMAGE --to TARGET...",
+				  .doc = doc,
+				  .children = children};
+
+	memset(update, 0, sizeof(*update));
+	update->canary = -1;
+	update->max_failed = 1;
+	update->ring_bytes = 65536;
+	update->gather_ms = 10000;
+	argp_parse(&argp, argc, argv, 0, NULL, update);
+}
+
+void update_options_free(struct update_options *update)
+{
+	free(update->to);
+	update->to = NULL;
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What `dfucast update` tells: JSON events on standard output, or live lines on the terminal and a table at the end.
+ */
+#include "update.h"
+#include <dfucast/smp_img.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define NOT_TOLD 255u
+#define PROGRESS_MS 200u /* at most one progress event a target in this time */
+
+static const char *name_of(const struct update_job *job, size_t index)
+{
+	const struct dfucast_linux_target *target = &job->targets.items[index];
+
+	return target->label[0] != '\0' ? target->label : target->text;
+}
+
+static void status_of(const struct update_job *job, size_t index, struct dfucast_status *status)
+{
+	dfucast_cast_status(&job->cast, (uint16_t)index, status);
+}
+
+static void version_text(char text[DFUCAST_VERSION_TEXT_BYTES], bool known, const struct dfucast_version *version)
+{
+	if (known) {
+		dfucast_version_format(version, text);
+	} else {
+		strcpy(text, "?");
+	}
+}
+
+/* ---- image ---- */
+
+void update_report_start(struct update_job *job)
+{
+	char version[DFUCAST_VERSION_TEXT_BYTES];
+	char hash[2 * DFUCAST_IMAGE_HASH_BYTES_MAX + 1];
+
+	for (size_t i = 0; i < job->targets.count; i++) {
+		job->lines[i].state = NOT_TOLD;
+	}
+	job->live = !job->cli.out.json && isatty(STDERR_FILENO) == 1;
+	dfucast_version_format(&job->image.version, version);
+	cli_hex_format(hash, job->image.hash, job->image.hash_bytes);
+	if (job->cli.out.json) {
+		cJSON *event = output_begin(&job->cli.out, "image", NULL);
+
+		cJSON_AddStringToObject(event, "version", version);
+		cJSON_AddNumberToObject(event, "size", job->image.length);
+		cJSON_AddStringToObject(event, "hash", hash);
+		cJSON_AddBoolToObject(event, "signed", job->image.signature_count > 0);
+		cJSON_AddBoolToObject(event, "hash_checked", !job->unchecked);
+		output_end(event);
+		return;
+	}
+	printf("Image %s: version %s, %" PRIu32 " bytes, hash %.16s…, %s\n", job->options.image_path, version,
+	       job->image.length, hash, job->image.signature_count > 0 ? "signed" : "not signed");
+	if (job->unchecked) {
+		printf("Its payload hash is not checkable here (encrypted, compressed, or not SHA-256): the "
+		       "bootloader "
+		       "alone will judge it.\n");
+	}
+	fflush(stdout);
+}
+
+/* ---- JSON ---- */
+
+static const char *holds_name(uint8_t holds)
+{
+	static const char *const names[] = {
+	    [DFUCAST_HOLDS_AS_BEFORE] = "as_before", [DFUCAST_HOLDS_PART] = "part",
+	    [DFUCAST_HOLDS_STAGED] = "staged",       [DFUCAST_HOLDS_PENDING] = "pending",
+	    [DFUCAST_HOLDS_TRIAL] = "trial",         [DFUCAST_HOLDS_IMAGE] = "image",
+	    [DFUCAST_HOLDS_UNKNOWN] = "unknown",
+	};
+
+	return names[holds];
+}
+
+static void json_end(const struct update_job *job, size_t index, const struct dfucast_status *status,
+		     cJSON *event)
+{
+	char text[DFUCAST_VERSION_TEXT_BYTES];
+	int err = status->outcome.err;
+
+	if (status->has_before) {
+		dfucast_version_format(&status->before, text);
+		cJSON_AddStringToObject(event, "version_before", text);
+	}
+	if (status->has_after) {
+		dfucast_version_format(&status->after, text);
+		cJSON_AddStringToObject(event, "version_after", text);
+	}
+	cJSON_AddNumberToObject(event, "attempts", status->attempts);
+	cJSON_AddStringToObject(event, "holds", holds_name(status->holds));
+	cJSON_AddBoolToObject(event, "skipped_upload", status->skipped_upload);
+	cJSON_AddBoolToObject(event, "revert_unproven", status->revert_unproven);
+	if (err == DFUCAST_ERR_OK) {
+		return;
+	}
+	cJSON_AddStringToObject(event, "error", dfucast_err_name(err));
+	cJSON_AddStringToObject(event, "step",
+				dfucast_update_state_name((enum dfucast_update_state)status->outcome.step));
+	if (status->outcome.rc != 0) {
+		if (status->outcome.group != DFUCAST_GROUP_NONE) {
+			cJSON_AddNumberToObject(event, "group", status->outcome.group);
+		}
+		cJSON_AddNumberToObject(event, "rc", status->outcome.rc);
+	}
+	if (job->ways[index].why[0] != '\0' && dfucast_err_band(err) == DFUCAST_BAND_LINK) {
+		cJSON_AddStringToObject(event, "why", job->ways[index].why);
+	}
+	cJSON_AddStringToObject(event, "hint", hint_for(err));
+}
+
+static void json_target(const struct update_job *job, size_t index, const struct dfucast_status *status)
+{
+	enum dfucast_state state = (enum dfucast_state)status->state;
+	cJSON *event = output_begin(&job->cli.out, "target", job->targets.items[index].text);
+
+	cJSON_AddStringToObject(event, "label", job->targets.items[index].label);
+	cJSON_AddStringToObject(event, "state", dfucast_state_name(state));
+	if (state == DFUCAST_STATE_UPLOADING) {
+		cJSON_AddNumberToObject(event, "offset", status->offset);
+		cJSON_AddNumberToObject(event, "size", job->image.length);
+	}
+	if (dfucast_state_is_final(state)) {
+		json_end(job, index, status, event);
+	}
+	output_end(event);
+}
+
+/* ---- what changed ---- */
+
+static void plain_target(const struct update_job *job, size_t index, const struct dfucast_status *status)
+{
+	if (status->state == DFUCAST_STATE_IDLE) {
+		return;
+	}
+	fprintf(stderr, "%7.1f s  %s: %s\n", output_ms(&job->cli.out) / 1000.0, name_of(job, index),
+		dfucast_state_name((enum dfucast_state)status->state));
+}
+
+void update_report_changes(struct update_job *job)
+{
+	uint32_t now = output_ms(&job->cli.out);
+
+	for (size_t i = 0; i < job->targets.count; i++) {
+		struct update_line *line = &job->lines[i];
+		struct dfucast_status status;
+		bool moved;
+
+		status_of(job, i, &status);
+		bool uploading = status.state == DFUCAST_STATE_UPLOADING;
+
+		if (uploading && line->state != DFUCAST_STATE_UPLOADING) {
+			line->upload_ms = now;
+			line->upload_from = status.offset;
+		}
+		moved = uploading && status.offset != line->offset && now - line->told_ms >= PROGRESS_MS;
+		if (status.state != line->state) {
+			if (status.slot_unknown && status.state == DFUCAST_STATE_UPLOADING &&
+			    job->options.slot_bytes == 0 && !job->live && !job->cli.out.json) {
+				fprintf(stderr,
+					"warning: %s does not tell its slot size; if the image is too large, "
+					"that shows "
+					"only late. --slot-size BYTES checks it first.\n",
+					name_of(job, i));
+			}
+			cli_log(&job->cli, 1, "%s: %s", job->targets.items[i].text,
+				dfucast_state_name((enum dfucast_state)status.state));
+		} else if (!moved) {
+			continue;
+		}
+		if (job->cli.out.json) {
+			json_target(job, i, &status);
+		} else if (!job->live && status.state != line->state) {
+			plain_target(job, i, &status);
+		}
+		line->state = status.state;
+		line->offset = status.offset;
+		line->told_ms = now;
+	}
+}
+
+/* ---- live lines ---- */
+
+static unsigned terminal_rows(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 4) {
+		return size.ws_row;
+	}
+	return 24;
+}
+
+static void draw_target(const struct update_job *job, size_t index)
+{
+	struct dfucast_status status;
+	const struct update_line *line = &job->lines[index];
+	char bar[21];
+	unsigned filled;
+
+	status_of(job, index, &status);
+	fprintf(stderr, "\033[K%-34.34s %-10s", name_of(job, index),
+		dfucast_state_name((enum dfucast_state)status.state));
+	if (status.state != DFUCAST_STATE_UPLOADING) {
+		fputc('\n', stderr);
+		return;
+	}
+	filled = (unsigned)((uint64_t)status.offset * 20u / job->image.length);
+	memset(bar, '.', 20);
+	memset(bar, '#', filled);
+	bar[20] = '\0';
+	uint32_t spent = output_ms(&job->cli.out) - line->upload_ms;
+	uint32_t moved = status.offset > line->upload_from ? status.offset - line->upload_from : 0;
+	double rate = spent > 0 ? (double)moved / spent : 0; /* bytes a ms are kB/s */
+
+	fprintf(stderr, " [%s] %3u %%  %6.1f kB/s", bar,
+		(unsigned)((uint64_t)status.offset * 100u / job->image.length), rate);
+	if (rate > 0.01) {
+		fprintf(stderr, "  ETA %.0f s", (double)(job->image.length - status.offset) / rate / 1000.0);
+	}
+	fputc('\n', stderr);
+}
+
+static void erase_drawn(struct update_job *job)
+{
+	if (job->drawn > 0) {
+		fprintf(stderr, "\033[%uA\033[J", job->drawn);
+		job->drawn = 0;
+	}
+}
+
+void update_report_draw(struct update_job *job)
+{
+	unsigned counts[DFUCAST_STATE_COUNT] = {0};
+	unsigned room = terminal_rows() - 3;
+	unsigned drawn = 0;
+
+	if (!job->live) {
+		return;
+	}
+	erase_drawn(job);
+	for (size_t i = 0; i < job->targets.count; i++) {
+		struct dfucast_status status;
+
+		status_of(job, i, &status);
+		counts[status.state]++;
+		/* A large fleet does not fit: then show only those at work. */
+		bool wanted =
+		    job->targets.count <= room || !dfucast_state_is_final((enum dfucast_state)status.state);
+
+		if (wanted && drawn < room) {
+			draw_target(job, i);
+			drawn++;
+		}
+	}
+	fprintf(stderr, "\033[K%6.1f s ", output_ms(&job->cli.out) / 1000.0);
+	for (unsigned s = DFUCAST_STATE_CONNECTING; s < DFUCAST_STATE_COUNT; s++) {
+		if (counts[s] > 0) {
+			fprintf(stderr, " %u %s", counts[s], dfucast_state_name((enum dfucast_state)s));
+		}
+	}
+	fputc('\n', stderr);
+	job->drawn = drawn + 1;
+	fflush(stderr);
+}
+
+/* ---- the end ---- */
+
+struct totals {
+	unsigned counts[DFUCAST_STATE_COUNT];
+	uint64_t sent_bytes;
+	unsigned window_max;
+};
+
+static void add_up(const struct update_job *job, struct totals *totals)
+{
+	memset(totals, 0, sizeof(*totals));
+	for (size_t i = 0; i < job->targets.count; i++) {
+		struct dfucast_status status;
+
+		status_of(job, i, &status);
+		totals->counts[status.state]++;
+		totals->sent_bytes += status.sent_bytes;
+		if (status.window_peak > totals->window_max) {
+			totals->window_max = status.window_peak;
+		}
+	}
+}
+
+static void json_summary(const struct update_job *job, const struct totals *totals)
+{
+	cJSON *event = output_begin(&job->cli.out, "summary", NULL);
+
+	for (unsigned s = DFUCAST_STATE_DONE; s < DFUCAST_STATE_COUNT; s++) {
+		cJSON_AddNumberToObject(event, dfucast_state_name((enum dfucast_state)s), totals->counts[s]);
+	}
+	cJSON_AddNumberToObject(event, "elapsed_ms", output_ms(&job->cli.out));
+	cJSON_AddNumberToObject(event, "image_bytes", job->image.length);
+	cJSON_AddNumberToObject(event, "sent_bytes", (double)totals->sent_bytes);
+	cJSON_AddNumberToObject(event, "host_bytes", job->cast.accepted_bytes);
+	cJSON_AddNumberToObject(event, "host_dropped_bytes",
+				0); /* a file is read only as far as the ring takes it */
+	cJSON_AddNumberToObject(event, "passes", job->cast.passes);
+	cJSON_AddNumberToObject(event, "window_max", totals->window_max);
+	cJSON_AddNumberToObject(event, "ring_wraps", job->cast.ring.wraps);
+	output_end(event);
+}
+
+/* Why it ended badly, in the device's words where it gave any, and what to do. */
+static void plain_reason(const struct update_job *job, size_t index, const struct dfucast_status *status)
+{
+	int err = status->outcome.err;
+	const char *device_hint = NULL;
+
+	printf("  %s: %s (%s, at step %s", name_of(job, index), what_for(err), dfucast_err_name(err),
+	       dfucast_update_state_name((enum dfucast_update_state)status->outcome.step));
+	if (status->outcome.rc != 0) {
+		char code[80];
+
+		printf(", %s",
+		       output_device_code(code, sizeof(code), status->outcome.group, status->outcome.rc));
+		device_hint = hint_for_device(status->outcome.group, status->outcome.rc);
+	}
+	printf(").");
+	if (job->ways[index].why[0] != '\0' && dfucast_err_band(err) == DFUCAST_BAND_LINK) {
+		printf(" %s", job->ways[index].why);
+	}
+	printf("\n    %s\n", device_hint != NULL ? device_hint : hint_for(err));
+}
+
+static void plain_end(const struct update_job *job, const struct totals *totals)
+{
+	struct table table;
+	bool unproven = false;
+
+	table_init(&table, 5);
+	for (const char *const *heading =
+		 (const char *const[]){"target", "result", "before", "after", "sent", NULL};
+	     *heading != NULL; heading++) {
+		table_cell(&table, "%s", *heading);
+	}
+	for (size_t i = 0; i < job->targets.count; i++) {
+		struct dfucast_status status;
+		char before[DFUCAST_VERSION_TEXT_BYTES];
+		char after[DFUCAST_VERSION_TEXT_BYTES];
+
+		status_of(job, i, &status);
+		version_text(before, status.has_before, &status.before);
+		version_text(after, status.has_after, &status.after);
+		table_cell(&table, "%s", name_of(job, i));
+		table_cell(&table, "%s%s", dfucast_state_name((enum dfucast_state)status.state),
+			   status.state == DFUCAST_STATE_DONE && status.sent_bytes == 0 &&
+				   status.attempts == 0 && status.holds == DFUCAST_HOLDS_IMAGE
+			       ? " (had it)"
+			       : "");
+		table_cell(&table, "%s", before);
+		table_cell(&table, "%s", after);
+		table_cell(&table, "%" PRIu32, status.sent_bytes);
+		unproven |= status.revert_unproven && status.attempts > 0;
+	}
+	table_print(&table, stdout);
+	table_free(&table);
+	for (size_t i = 0; i < job->targets.count; i++) {
+		struct dfucast_status status;
+
+		status_of(job, i, &status);
+		if (status.state != DFUCAST_STATE_DONE) {
+			plain_reason(job, i, &status);
+		}
+	}
+	for (unsigned s = DFUCAST_STATE_DONE; s < DFUCAST_STATE_COUNT; s++) {
+		if (totals->counts[s] > 0) {
+			printf("%u %s, ", totals->counts[s], dfucast_state_name((enum dfucast_state)s));
+		}
+	}
+	printf("%.1f s, %" PRIu64 " bytes sent in %u pass%s.\n", output_ms(&job->cli.out) / 1000.0,
+	       totals->sent_bytes, job->cast.passes, job->cast.passes == 1 ? "" : "es");
+	if (unproven) {
+		printf("Some bootloaders do not tell their mode: that a bad image would have been reverted "
+		       "is not proven.\n");
+	}
+}
+
+/* After an interruption, and for devices left running unconfirmed on purpose: what is where, what to run. */
+static void plain_left(const struct update_job *job)
+{
+	static const char *const words[] = {
+	    [DFUCAST_HOLDS_AS_BEFORE] = "as it was before",
+	    [DFUCAST_HOLDS_PART] = "runs as before, holds a part of the image",
+	    [DFUCAST_HOLDS_STAGED] = "runs as before, holds the image, not marked to start",
+	    [DFUCAST_HOLDS_PENDING] = "runs as before, starts the image at its next reset",
+	    [DFUCAST_HOLDS_TRIAL] = "runs the image on trial: its next reset goes back",
+	    [DFUCAST_HOLDS_IMAGE] = "runs the image for good",
+	    [DFUCAST_HOLDS_UNKNOWN] = "was reset and has not been heard of since",
+	};
+	bool again = false;
+
+	for (size_t i = 0; i < job->targets.count; i++) {
+		struct dfucast_status status;
+
+		status_of(job, i, &status);
+		bool stopped = status.state != DFUCAST_STATE_DONE;
+		bool trial = status.holds == DFUCAST_HOLDS_TRIAL;
+
+		if (stopped || trial) {
+			fprintf(stderr, "%s: %s.\n", name_of(job, i), words[status.holds]);
+		}
+		if (trial) {
+			fprintf(stderr, "  to keep it: dfucast image confirm %s\n",
+				job->targets.items[i].text);
+		}
+		again |= stopped && status.outcome.err == DFUCAST_ERR_ABORTED;
+	}
+	if (again) {
+		fprintf(stderr, "Run the same command again to go on.\n");
+	}
+}
+
+int update_report_end(struct update_job *job)
+{
+	struct totals totals;
+
+	if (job->live) {
+		erase_drawn(job);
+	}
+	add_up(job, &totals);
+	if (job->cli.out.json) {
+		json_summary(job, &totals);
+	} else {
+		plain_end(job, &totals);
+		fflush(stdout);
+	}
+	plain_left(job);
+	if (job->runner.read_failed) {
+		return CLI_EXIT_IMAGE;
+	}
+	return totals.counts[DFUCAST_STATE_DONE] == job->targets.count ? CLI_EXIT_OK : CLI_EXIT_TARGET;
+}

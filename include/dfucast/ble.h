@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
+ * SMP frames in ATT values: fragments out, reassembly in (SMP over Bluetooth LE).
+ *
+ * Out: one frame is cut into values of at most ATT_MTU - 3 bytes, never two frames in one value. In: a frame's
+ * notifications are joined by the header's length; most answers are one notification and are handed on in
+ * place; only a split one takes a buffer of the pool that all links share.
+ */
+#ifndef DFUCAST_BLE_H
+#define DFUCAST_BLE_H
+
+#include <dfucast/frame.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** SMP service 8D53DC1D-1DB7-4CD3-868B-8A527460AA84 and characteristic DA2E7828-…, as on air (little endian). */
+extern const uint8_t dfucast_ble_smp_service_uuid[16];
+extern const uint8_t dfucast_ble_smp_characteristic_uuid[16];
+
+/** Most buffers one pool can have. */
+#define DFUCAST_BLE_POOL_COUNT_MAX 8
+
+/** Assembly buffers shared by all links of one port: for long answers only. The caller's memory. */
+struct dfucast_ble_pool {
+	uint8_t *memory;     /**< count × bytes_each */
+	uint16_t bytes_each; /**< longest answer that can be assembled */
+	uint8_t count;       /**< 1 … DFUCAST_BLE_POOL_COUNT_MAX */
+	uint8_t used;        /**< bit i: buffer i is taken */
+};
+
+/** One link's fragment state. */
+struct dfucast_ble_link {
+	uint16_t tx_position;
+	uint16_t tx_length; /**< of the frame being sent; 0: none */
+	uint16_t rx_have;
+	uint16_t rx_skip; /**< bytes of a frame that found no buffer, still to be passed over */
+	uint8_t rx_slot;  /**< buffer of the pool + 1; 0: none */
+	uint8_t drops;    /**< frames dropped for lack of a buffer or of sense; saturates */
+};
+
+void dfucast_ble_pool_init(struct dfucast_ble_pool *pool, uint8_t *memory, uint16_t bytes_each,
+			   uint8_t count);
+
+/** New or lost connection: forgets both half frames and gives a buffer back. Zero-initialised links may be reset. */
+void dfucast_ble_link_reset(struct dfucast_ble_link *link, struct dfucast_ble_pool *pool);
+
+/** True while a frame is half sent: it must be finished, or the link closed (a torn frame swallows the next one's bytes). */
+bool dfucast_ble_tx_partial(const struct dfucast_ble_link *link);
+
+/**
+ * The next ATT value to write, at most @p capacity bytes (the link's ATT_MTU - 3; at least 8, so that the first
+ * value holds the whole header). Call only when the stack takes a write now. @return bytes, 0: nothing to send.
+ */
+size_t dfucast_ble_send(struct dfucast_ble_link *link, const struct dfucast_frame_source *source,
+			uint8_t *value, size_t capacity);
+
+/** One notification's value. Whole frames go to @p sink. */
+void dfucast_ble_recv(struct dfucast_ble_link *link, struct dfucast_ble_pool *pool, const uint8_t *value,
+		      size_t length, const struct dfucast_frame_sink *sink);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

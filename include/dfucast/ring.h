@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
+ * The image window: bytes [tail, head) of the image in a ring of the caller's memory. Written at the head in
+ * order, read anywhere inside, dropped from the tail. Offsets are image offsets, never positions in memory.
+ */
+#ifndef DFUCAST_RING_H
+#define DFUCAST_RING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct dfucast_ring {
+	uint8_t *memory;
+	uint32_t size;  /**< bytes, any number >= 1 */
+	uint32_t tail;  /**< image offset of the first byte held */
+	uint32_t head;  /**< image offset after the last byte held; head - tail <= size */
+	uint32_t start; /**< index in memory of the byte at `tail` */
+	uint32_t wraps; /**< times writing went past the end of memory, for tests and reports */
+};
+
+void dfucast_ring_init(struct dfucast_ring *ring, uint8_t *memory, uint32_t size);
+/** Empties it and begins again at @p offset. */
+void dfucast_ring_restart(struct dfucast_ring *ring, uint32_t offset);
+uint32_t dfucast_ring_free(const struct dfucast_ring *ring);
+/** Appends at the head; takes at most what is free. @return bytes taken */
+uint32_t dfucast_ring_write(struct dfucast_ring *ring, const uint8_t *bytes, uint32_t length);
+/** Copies [offset, offset + length), which must lie within [tail, head). */
+void dfucast_ring_read(const struct dfucast_ring *ring, uint32_t offset, uint8_t *buffer, uint32_t length);
+/** Drops what lies below @p offset; at most up to the head. */
+void dfucast_ring_drop(struct dfucast_ring *ring, uint32_t offset);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
+ * One device's update over SMP, MCUboot on the other side: the first device protocol behind consumer.h.
+ *
+ * The diagram and the reasons are in docs/update-states.md; every request's bytes in docs/smp-update.md.
+ */
+#ifndef DFUCAST_UPDATE_H
+#define DFUCAST_UPDATE_H
+
+#include <dfucast/consumer.h>
+#include <dfucast/smp.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum dfucast_update_mode {
+	DFUCAST_MODE_TEST_CONFIRM, /**< test, reset, check, soak, confirm */
+	DFUCAST_MODE_TEST,         /**< ends `done` running unconfirmed */
+	DFUCAST_MODE_CONFIRM,      /**< made permanent before the reset: no way back */
+	DFUCAST_MODE_UPLOAD,       /**< ends `done` verified, nothing activated */
+};
+
+/**
+ * The job, the same for all devices. Times in milliseconds; a zero takes the default named beside it.
+ * Pointers must stay valid while any device runs.
+ */
+struct dfucast_update_plan {
+	const uint8_t
+	    *header; /**< the image's first DFUCAST_IMAGE_HEADER_BYTES bytes: the first chunk, all of it */
+	const uint8_t *sha;   /**< SHA-256 of the whole file, 32 bytes: the key by which a server resumes */
+	const uint8_t *hash;  /**< the image's hash TLV: what the image list shows */
+	uint32_t image_bytes; /**< whole file */
+	struct dfucast_version version;
+	uint32_t slot_bytes; /**< slot size to assume where the device does not tell; 0: none */
+	uint32_t soak_ms;    /**< time between "it runs" and confirm; 0: none */
+	uint32_t timeout_ms; /**< for one answer to a short request; 0: 2000 */
+	uint32_t erase_ms;   /**< for the first chunk's answer, which may come after a full erase; 0: 40000 */
+	uint32_t wait_ms;    /**< a link may stay unopened or lost so long; 0: 20000 */
+	uint32_t return_ms;  /**< from reset to the first answer; 0: 60000 and 250 per KiB of image */
+	uint32_t quiet_ms;   /**< silence after a reset on a console link; 0: 5000 */
+	uint8_t hash_bytes;  /**< 32, 48 or 64 */
+	uint8_t image;       /**< image number */
+	uint8_t mode;        /**< enum dfucast_update_mode */
+	uint8_t window_max;  /**< most upload requests in flight, 1 … 4; 0: 4 */
+	uint8_t retries;     /**< tries of a short request beyond the first, and of a silent upload; 0: 4 */
+	bool allow_downgrade; /**< a lower version than the running one is sent too */
+	bool upgrade_only;    /**< also tell the server to refuse what is not newer */
+	bool replace_pending; /**< overwrite another image that waits for the next reset */
+	bool no_reset;        /**< stop after marking the image: the device's next own reset starts it */
+	bool fresh;           /**< ignore what the device already holds: erase, then send everything */
+};
+
+/** What a step waits for. The number is `step` in outcomes. */
+enum dfucast_update_state {
+	DFUCAST_UPDATE_IDLE,     /**< start() */
+	DFUCAST_UPDATE_CONNECT,  /**< a link */
+	DFUCAST_UPDATE_RESYNC,   /**< far end's reassembly emptied (BLE) */
+	DFUCAST_UPDATE_PARAMS,   /**< answer: buffer size and count */
+	DFUCAST_UPDATE_MODE,     /**< answer: bootloader mode */
+	DFUCAST_UPDATE_SLOTS,    /**< answer: slot sizes */
+	DFUCAST_UPDATE_INSPECT,  /**< answer: image list, decides what is to be done */
+	DFUCAST_UPDATE_ERASE,    /**< answer: slot erased (only where a fresh start is forced) */
+	DFUCAST_UPDATE_FIRST,    /**< answer to the first chunk, after the server's erase */
+	DFUCAST_UPDATE_STREAM,   /**< image bytes and their answers */
+	DFUCAST_UPDATE_VERIFY,   /**< answer: image list shows the hash */
+	DFUCAST_UPDATE_READY,    /**< activate(): barrier and canary */
+	DFUCAST_UPDATE_TEST,     /**< answer: marked to start */
+	DFUCAST_UPDATE_PRECHECK, /**< answer: image list, exactly the plan's image is pending */
+	DFUCAST_UPDATE_RESET,    /**< answer: will reset */
+	DFUCAST_UPDATE_SWAP,     /**< time: silence while the bootloader works */
+	DFUCAST_UPDATE_RETURN,   /**< answer: image list after the reset */
+	DFUCAST_UPDATE_SOAK,     /**< time */
+	DFUCAST_UPDATE_CONFIRM,  /**< answer: confirmed */
+	DFUCAST_UPDATE_FINAL,    /**< answer: image list shows it active and confirmed */
+	DFUCAST_UPDATE_RECOVERY, /**< answer: reset out of serial recovery */
+	DFUCAST_UPDATE_ENDED,
+	DFUCAST_UPDATE_STATE_COUNT,
+};
+
+/** "params", "stream" …; static storage. */
+const char *dfucast_update_state_name(enum dfucast_update_state state);
+
+/** One device. Opaque; zero-initialise. Size is what a device costs, see `./dev size`. */
+struct dfucast_update {
+	struct dfucast_smp_client client;
+	uint32_t deadline_ms; /**< of the state's timer, when TIMER is set */
+	uint32_t limit_ms;    /**< absolute end of patience of a longer stretch (connect, return) */
+	uint32_t sample_ms;   /**< when the round trip now being measured began */
+	uint32_t acked;       /**< image bytes the server says it has */
+	uint32_t next;        /**< next image byte to send */
+	uint32_t sent_max;    /**< highest image offset ever sent in this session */
+	uint32_t sent_bytes;
+	struct dfucast_version before;
+	struct dfucast_version after;
+	struct dfucast_outcome outcome;
+	uint32_t flags;
+	uint16_t frame_max;  /**< longest frame to send */
+	uint16_t frame_link; /**< longest frame the link carries, once the device's buffers are known */
+	uint16_t value_max;  /**< longest piece of the link */
+	uint16_t rtt_ms;     /**< smoothed round trip of upload requests; 0: none measured */
+	uint8_t state;       /**< enum dfucast_update_state */
+	uint8_t resume; /**< enum dfucast_update_state to go to once the link is up, or the silence over */
+	uint8_t final;  /**< enum dfucast_state once ended */
+	uint8_t holds;  /**< enum dfucast_holds */
+	uint8_t link_flags; /**< enum dfucast_link_flag */
+	uint8_t buffer_overhead; /**< of the link's framing in the device's buffer, bytes */
+	uint8_t window;     /**< requests that may be in flight */
+	uint8_t window_peak;
+	uint8_t retries; /**< of the present request */
+	uint8_t stalls;  /**< answers without progress since the last progress */
+	uint8_t reconnects;
+	uint8_t attempts;        /**< uploads begun */
+	uint8_t resets;          /**< resets asked of a device that did not take the first one */
+	uint8_t recoveries;      /**< times found in serial recovery */
+	uint8_t sample_sequence; /**< request whose round trip is being measured */
+	uint8_t tx_sequence;     /**< request whose frame is begun, when TX is set */
+};
+
+/** For struct dfucast_cast_config: `plan` is a struct dfucast_update_plan, devices are struct dfucast_update. */
+extern const struct dfucast_consumer dfucast_update_consumer;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stream's bookkeeping: who takes part in the running pass, how far the ring may drop, who holds the others
+ * back, when a pass begins and ends. Bytes themselves never pass through here.
+ */
+#include "cast_internal.h"
+
+/* What one look over the fleet finds. */
+struct view {
+	uint32_t lowest_waiting; /* smallest offset wanted by a device that is not in the pass */
+	uint32_t lowest_kept;    /* smallest offset still needed by a device in the pass */
+	uint16_t waiting;        /* devices that want bytes and are not in the pass */
+	uint16_t in_pass;
+	uint16_t starving; /* in the pass, and have taken all the ring can give */
+	uint16_t preparing;
+};
+
+static bool taking(const struct dfucast_cast *cast, uint16_t index, struct dfucast_want *want)
+{
+	if (cast_phase(cast, index) != DFUCAST_PHASE_TAKING) {
+		return false;
+	}
+	cast->config.consumer->want(cast->config.plan, cast_device(cast, index), want);
+	return true;
+}
+
+static void look(struct dfucast_cast *cast, struct view *view)
+{
+	view->lowest_waiting = UINT32_MAX;
+	view->lowest_kept = UINT32_MAX;
+	for (uint16_t i = 0; i < cast->config.count; i++) {
+		struct dfucast_cast_target *target = &cast->config.targets[i];
+		struct dfucast_want want;
+
+		if (!taking(cast, i, &want)) {
+			enum dfucast_phase phase = cast_phase(cast, i);
+
+			target->flags = (uint8_t)(target->flags & ~CAST_IN_PASS);
+			if (phase == DFUCAST_PHASE_PREPARING && target->link != CAST_LINK_DOWN) {
+				view->preparing++;
+			}
+			continue;
+		}
+		if ((target->flags & CAST_IN_PASS) && want.keep < cast->ring.tail) {
+			/* It lost what it had (a reboot, another client): the ring cannot help, the next pass can. */
+			target->flags = (uint8_t)(target->flags & ~CAST_IN_PASS);
+		}
+		if (cast->streaming && !(target->flags & (CAST_IN_PASS | CAST_LET_GO)) &&
+		    want.keep >= cast->ring.tail) {
+			target->flags |= CAST_IN_PASS;
+			target->blocked_ms = 0;
+		}
+		if (target->flags & CAST_IN_PASS) {
+			view->in_pass++;
+			if (want.offset >= cast->ring.head) {
+				view->starving++;
+			}
+			if (want.keep < view->lowest_kept) {
+				view->lowest_kept = want.keep;
+			}
+		} else {
+			view->waiting++;
+			if (want.keep < view->lowest_waiting) {
+				view->lowest_waiting = want.keep;
+			}
+		}
+	}
+}
+
+/* The ring is full, others have eaten all of it, and somebody still sits on its tail. */
+static bool held_back(const struct dfucast_cast *cast, const struct view *view)
+{
+	return view->starving > 0 && view->starving < view->in_pass && dfucast_ring_free(&cast->ring) == 0 &&
+	       /* A slow majority is not a straggler: going at its pace costs less than a pass for it. */
+	       2u * view->starving + 1u >= view->in_pass;
+}
+
+/* Charges those at the tail for the time they made others wait; lets go whoever used up its patience. */
+static bool let_stragglers_go(struct dfucast_cast *cast, uint32_t elapsed_ms)
+{
+	bool changed = false;
+
+	for (uint16_t i = 0; i < cast->config.count; i++) {
+		struct dfucast_cast_target *target = &cast->config.targets[i];
+		struct dfucast_want want;
+
+		if (!(target->flags & CAST_IN_PASS) || !taking(cast, i, &want) ||
+		    want.keep != cast->ring.tail) {
+			continue;
+		}
+		uint32_t blocked = target->blocked_ms + elapsed_ms;
+		uint32_t limit = want.patient ? cast->config.erase_ms : cast->config.straggle_ms;
+
+		target->blocked_ms = (uint16_t)(blocked > UINT16_MAX ? UINT16_MAX : blocked);
+		if (blocked < limit) {
+			continue;
+		}
+		if (want.sending) {
+			/* Its frame still reads the ring, which must not drop those bytes before the link is closed. */
+			target->flags |= CAST_LET_GO | CAST_CUT;
+			continue;
+		}
+		target->flags = (uint8_t)((target->flags & ~CAST_IN_PASS) | CAST_LET_GO);
+		changed = true;
+	}
+	return changed;
+}
+
+static void drop(struct dfucast_cast *cast, const struct view *view)
+{
+	uint32_t keep = view->lowest_kept;
+
+	if (view->in_pass == 0 || keep <= cast->ring.tail) {
+		return;
+	}
+	if (keep > cast->ring.head) {
+		keep = cast->ring.head; /* all that remain hold more than was streamed: a resume */
+	}
+	dfucast_ring_drop(&cast->ring, keep);
+	if (view->lowest_kept > cast->ring.head) {
+		dfucast_ring_restart(&cast->ring, view->lowest_kept);
+	}
+}
+
+/* Nobody is left in the pass. Begin the next where the lowest waiting device is, or tell them they are behind. */
+static void begin_pass(struct dfucast_cast *cast, const struct view *view)
+{
+	bool back = cast->passes > 0 && view->lowest_waiting < cast->ring.head;
+	bool allowed =
+	    cast->config.rewinds && (cast->config.passes_max == 0 || cast->passes < cast->config.passes_max);
+
+	if (back && !allowed) {
+		for (uint16_t i = 0; i < cast->config.count; i++) {
+			struct dfucast_want want;
+
+			if (taking(cast, i, &want) && want.keep < cast->ring.head) {
+				cast_stop_device(cast, i, DFUCAST_ERR_BEHIND);
+			}
+		}
+		return;
+	}
+	if (cast->passes == 0 || back) {
+		cast->passes++;
+	}
+	dfucast_ring_restart(&cast->ring, view->lowest_waiting);
+	cast->streaming = true;
+	for (uint16_t i = 0; i < cast->config.count; i++) {
+		cast->config.targets[i].flags = (uint8_t)(cast->config.targets[i].flags & ~CAST_LET_GO);
+		cast->config.targets[i].blocked_ms = 0;
+	}
+}
+
+/* The start rule: when every device has joined, ended or cannot be reached now, or the gather time is over. */
+static bool may_begin(struct dfucast_cast *cast, const struct view *view, uint32_t now)
+{
+	uint16_t unseen = 0;
+
+	if (cast->passes > 0) {
+		return true;
+	}
+	for (uint16_t i = 0; i < cast->config.count; i++) {
+		if (cast_phase(cast, i) == DFUCAST_PHASE_PREPARING) {
+			unseen++;
+		}
+	}
+	/* Targets beyond the links' number cannot be waited for: they are the next wave. */
+	if (unseen == 0 || (cast->links_open >= cast->config.links_max && view->preparing == 0)) {
+		return true;
+	}
+	if (!cast->gathering) {
+		cast->gathering = true;
+		cast->gather_end_ms = now + cast->config.gather_ms;
+	}
+	return cast_reached(now, cast->gather_end_ms);
+}
+
+void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t elapsed_ms, uint32_t now)
+{
+	struct view view = {0};
+
+	look(cast, &view);
+	drop(cast, &view);
+	bool held = cast->streaming && held_back(cast, &view);
+	bool charge = held && cast->held; /* only time that began held counts */
+
+	cast->held = held;
+	if (charge && let_stragglers_go(cast, elapsed_ms)) {
+		view = (struct view){0};
+		look(cast, &view);
+		drop(cast, &view);
+	}
+	if (view.in_pass == 0) {
+		cast->streaming = false;
+		if (view.waiting > 0 && may_begin(cast, &view, now)) {
+			begin_pass(cast, &view);
+			view = (struct view){0};
+			look(cast, &view); /* joins */
+		}
+	}
+}
+
+bool dfucast_cast_stream_deadline(const struct dfucast_cast *cast, uint32_t *deadline)
+{
+	bool timed = false;
+
+	if (cast->gathering && cast->passes == 0) {
+		*deadline = cast->gather_end_ms;
+		timed = true;
+	}
+	if (cast->streaming && dfucast_ring_free(&cast->ring) == 0) {
+		/* Somebody may be holding the others back: look again soon. A tenth of the patience is fine enough. */
+		uint32_t soon = cast->run_ms + cast->config.straggle_ms / 10u + 1u;
+
+		if (!timed || cast_reached(*deadline, soon)) {
+			*deadline = soon;
+		}
+		timed = true;
+	}
+	return timed;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
+ * An image's version: order and text.
+ */
+#include <dfucast/image.h>
+
+#include <string.h>
+
+#define FIELD_COUNT 4u
+
+static void unpack(const struct dfucast_version *version, uint32_t fields[FIELD_COUNT])
+{
+	fields[0] = version->major;
+	fields[1] = version->minor;
+	fields[2] = version->revision;
+	fields[3] = version->build;
+}
+
+int dfucast_version_compare(const struct dfucast_version *a, const struct dfucast_version *b, bool with_build)
+{
+	uint32_t left[FIELD_COUNT];
+	uint32_t right[FIELD_COUNT];
+
+	unpack(a, left);
+	unpack(b, right);
+	for (size_t i = 0; i < (with_build ? FIELD_COUNT : FIELD_COUNT - 1); i++) {
+		if (left[i] != right[i])
+			return left[i] < right[i] ? -1 : 1;
+	}
+	return 0;
+}
+
+bool dfucast_version_parse(struct dfucast_version *version, const char *text, size_t length)
+{
+	static const uint32_t maxima[FIELD_COUNT] = {UINT8_MAX, UINT8_MAX, UINT16_MAX, UINT32_MAX};
+	uint32_t fields[FIELD_COUNT] = {0};
+	size_t count = 0;
+	bool digits = false;
+
+	*version = (struct dfucast_version){0};
+	for (size_t i = 0; i < length; i++) {
+		uint32_t digit = (uint32_t)(uint8_t)text[i] - '0';
+
+		if (digit <= 9) {
+			if (fields[count] > (maxima[count] - digit) / 10u)
+				return false;
+			fields[count] = fields[count] * 10u + digit;
+			digits = true;
+			continue;
+		}
+		count++;
+		if (!digits || count == FIELD_COUNT ||
+		    !(text[i] == '.' || (text[i] == '+' && count == FIELD_COUNT - 1)))
+			return false;
+		digits = false;
+	}
+	if (!digits || count < FIELD_COUNT - 2)
+		return false;
+	version->major = (uint8_t)fields[0];
+	version->minor = (uint8_t)fields[1];
+	version->revision = (uint16_t)fields[2];
+	version->build = fields[3];
+	return true;
+}
+
+size_t dfucast_version_format(const struct dfucast_version *version, char text[DFUCAST_VERSION_TEXT_BYTES])
+{
+	uint32_t fields[FIELD_COUNT];
+	size_t used = 0;
+
+	unpack(version, fields);
+	for (size_t i = 0; i < (fields[3] != 0 ? FIELD_COUNT : FIELD_COUNT - 1); i++) {
+		char digits[10]; /* least significant first */
+		size_t count = 0;
+
+		do {
+			digits[count++] = (char)('0' + fields[i] % 10u);
+			fields[i] /= 10u;
+		} while (fields[i] != 0);
+		if (i > 0)
+			text[used++] = '.';
+		while (count > 0)
+			text[used++] = digits[--count];
+	}
+	text[used] = '\0';
+	return used;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers: matching them to what is outstanding, and what each means in its state. Uploads are in upload.c, image
+ * lists in inspect.c.
+ */
+#include "update_internal.h"
+
+static void params_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			  const uint8_t *body, size_t length, struct dfucast_smp_error *error, uint32_t now)
+{
+	struct dfucast_smp_params params = {0, 0};
+	uint32_t window = 1;
+
+	if (dfucast_smp_params_decode(body, length, error, &params) != 0) {
+		update_set(u, UPDATE_MALFORMED);
+		return;
+	}
+	if (error->rc == 0 && params.buf_size > u->buffer_overhead) {
+		uint32_t room = params.buf_size - u->buffer_overhead;
+
+		/* The answer takes a buffer of the same pool: one less than there are. */
+		window = params.buf_count > 1 ? params.buf_count - 1 : 1;
+		u->frame_max = room < u->frame_link ? (uint16_t)room : u->frame_link;
+		if (params.buf_count >= 3) {
+			update_set(u, UPDATE_PROBES);
+		}
+		if (!(u->link_flags & DFUCAST_LINK_ORDERED)) {
+			update_clear(u, UPDATE_PROBES);
+		}
+	}
+	uint32_t most = plan->window_max ? plan->window_max : DFUCAST_SMP_PENDING_MAX;
+
+	if (most > DFUCAST_SMP_PENDING_MAX) {
+		most = DFUCAST_SMP_PENDING_MAX;
+	}
+	u->window = (uint8_t)(window < most ? window : most);
+	dfucast_update_enter(plan, u, DFUCAST_UPDATE_MODE, now);
+}
+
+static void mode_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, const uint8_t *body,
+			size_t length, struct dfucast_smp_error *error, uint32_t now)
+{
+	struct dfucast_smp_bootloader bootloader = {.mode = DFUCAST_BOOT_UNKNOWN};
+
+	if (dfucast_smp_bootloader_decode(body, length, error, &bootloader) != 0) {
+		update_set(u, UPDATE_MALFORMED);
+		return;
+	}
+	update_clear(u, UPDATE_MODE_UNKNOWN);
+	if (error->rc != 0 || bootloader.mode == DFUCAST_BOOT_UNKNOWN) {
+		update_set(u, UPDATE_MODE_UNKNOWN); /* often: treated as swap, and the report says so */
+	} else if (bootloader.mode != DFUCAST_BOOT_SWAP_SCRATCH &&
+		   bootloader.mode != DFUCAST_BOOT_SWAP_MOVE && bootloader.mode != DFUCAST_BOOT_SWAP_OFFSET) {
+		u->outcome.count = (uint16_t)bootloader.mode;
+		dfucast_update_fail(u, DFUCAST_ERR_MODE_UNSUPPORTED, NULL);
+		return;
+	}
+	dfucast_update_enter(plan, u, DFUCAST_UPDATE_SLOTS, now);
+}
+
+/* The slot the image goes to: of the plan's image, the one that takes uploads, else the second. */
+static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			 const uint8_t *body, size_t length, struct dfucast_smp_error *error, uint32_t now)
+{
+	struct dfucast_smp_slot_list list = {.count = 0};
+	uint32_t room = plan->slot_bytes;
+
+	if (dfucast_smp_slot_list_decode(body, length, error, &list) != 0) {
+		update_set(u, UPDATE_MALFORMED);
+		return;
+	}
+	if (error->rc == 0) {
+		for (uint8_t i = 0; i < list.count; i++) {
+			const struct dfucast_smp_slot_info *slot = &list.slots[i];
+
+			if (slot->image == plan->image && slot->slot == 1 && slot->rc == 0 &&
+			    slot->size != 0) {
+				room = slot->size;
+			}
+		}
+		if (plan->image < DFUCAST_SMP_IMG_SLOTS_MAX / 2 && list.image_bytes_max[plan->image] != 0 &&
+		    (room == 0 || list.image_bytes_max[plan->image] < room)) {
+			room = list.image_bytes_max[plan->image];
+		}
+	}
+	update_clear(u, UPDATE_SLOT_UNKNOWN);
+	if (room == 0) {
+		update_set(u, UPDATE_SLOT_UNKNOWN);
+	} else if (plan->image_bytes > room) {
+		dfucast_update_fail(u, DFUCAST_ERR_IMAGE_TOO_LARGE, NULL);
+		return;
+	}
+	dfucast_update_enter(plan, u, DFUCAST_UPDATE_INSPECT, now);
+}
+
+/* A request that the device may take later: the same again after a pause, as often as a silent one. */
+static bool later(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+		  const struct dfucast_smp_error *error, uint32_t now)
+{
+	bool version = error->group == DFUCAST_GROUP_NONE && error->rc == DFUCAST_SMP_RC_VERSION_TOO_NEW &&
+		       u->client.version == DFUCAST_SMP_V2;
+	bool busy = error->group == DFUCAST_GROUP_NONE &&
+		    (error->rc == DFUCAST_SMP_RC_BUSY || error->rc == DFUCAST_SMP_RC_NO_MEMORY);
+
+	if (version) {
+		u->client.version = DFUCAST_SMP_V1;
+		update_set(u, UPDATE_DUE);
+		return true;
+	}
+	if (busy && ++u->retries <= update_retries_max(plan)) {
+		dfucast_update_arm(u, update_timeout_ms(plan), now);
+		return true;
+	}
+	return false;
+}
+
+static void list_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, const uint8_t *body,
+			size_t length, struct dfucast_smp_error *error, uint32_t now)
+{
+	struct dfucast_smp_image_list list;
+
+	if (dfucast_smp_image_list_decode(body, length, error, &list) != 0) {
+		update_set(u, UPDATE_MALFORMED);
+		return;
+	}
+	if (error->rc != 0) {
+		if (!later(plan, u, error, now)) {
+			bool absent =
+			    error->group == DFUCAST_GROUP_NONE && error->rc == DFUCAST_SMP_RC_NOT_SUPPORTED;
+
+			dfucast_update_fail(u, absent ? DFUCAST_ERR_NOT_SUPPORTED : DFUCAST_ERR_REFUSED,
+					    error);
+		}
+		return;
+	}
+	switch (u->state) {
+	case DFUCAST_UPDATE_INSPECT:
+		dfucast_update_inspect(plan, u, &list, error->has_rc, now);
+		break;
+	case DFUCAST_UPDATE_VERIFY:
+		dfucast_update_check_verify(plan, u, &list, now);
+		break;
+	case DFUCAST_UPDATE_PRECHECK:
+		dfucast_update_check_pending(plan, u, &list, now);
+		break;
+	default: /* RETURN, FINAL */
+		dfucast_update_check_return(plan, u, &list, error->has_rc, now);
+		break;
+	}
+}
+
+/* Set-state: test before the reset, confirm after it. Only the list that follows decides. */
+static void set_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+		       const struct dfucast_smp_error *error, uint32_t now)
+{
+	bool pending_already =
+	    error->group == DFUCAST_SMP_GROUP_IMG && error->rc == DFUCAST_SMP_IMG_RC_ALREADY_PENDING;
+
+	if (error->rc == 0 || (u->state == DFUCAST_UPDATE_TEST && pending_already)) {
+		u->holds = u->state == DFUCAST_UPDATE_TEST ? DFUCAST_HOLDS_PENDING : u->holds;
+		dfucast_update_enter(
+		    plan, u, u->state == DFUCAST_UPDATE_TEST ? DFUCAST_UPDATE_PRECHECK : DFUCAST_UPDATE_FINAL,
+		    now);
+		return;
+	}
+	if (later(plan, u, error, now)) {
+		return;
+	}
+	if (u->state == DFUCAST_UPDATE_CONFIRM) {
+		dfucast_update_fail(u, DFUCAST_ERR_NOT_CONFIRMED, error);
+	} else if (error->group == DFUCAST_GROUP_NONE && error->rc == DFUCAST_SMP_RC_NOT_SUPPORTED) {
+		dfucast_update_fail(u, DFUCAST_ERR_MODE_UNSUPPORTED,
+				    error); /* no set-state: not a swap bootloader */
+	} else {
+		dfucast_update_fail(u, DFUCAST_ERR_REFUSED, error);
+	}
+}
+
+static void reset_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			 const struct dfucast_smp_error *error, uint32_t now)
+{
+	if (error->rc == 0) {
+		if (u->state == DFUCAST_UPDATE_RESET) {
+			u->holds = DFUCAST_HOLDS_UNKNOWN;
+		}
+		dfucast_update_enter(plan, u, DFUCAST_UPDATE_SWAP, now);
+	} else if (!later(plan, u, error, now)) {
+		dfucast_update_fail(u, DFUCAST_ERR_REFUSED, error);
+	}
+}
+
+static void short_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			 enum dfucast_smp_request request, const uint8_t *body, size_t length, uint32_t now)
+{
+	struct dfucast_smp_error error = {.group = DFUCAST_GROUP_NONE};
+
+	switch (request) {
+	case DFUCAST_SMP_REQUEST_PARAMS:
+		params_answer(plan, u, body, length, &error, now);
+		return;
+	case DFUCAST_SMP_REQUEST_BOOTLOADER:
+		mode_answer(plan, u, body, length, &error, now);
+		return;
+	case DFUCAST_SMP_REQUEST_IMG_SLOTS:
+		slots_answer(plan, u, body, length, &error, now);
+		return;
+	case DFUCAST_SMP_REQUEST_IMG_LIST:
+		list_answer(plan, u, body, length, &error, now);
+		return;
+	default:
+		break;
+	}
+	if (dfucast_smp_error_decode(body, length, &error) != 0) {
+		update_set(u, UPDATE_MALFORMED);
+		return;
+	}
+	if (request == DFUCAST_SMP_REQUEST_IMG_SET) {
+		set_answer(plan, u, &error, now);
+	} else if (request == DFUCAST_SMP_REQUEST_RESET) {
+		reset_answer(plan, u, &error, now);
+	} else if (!later(plan, u, &error, now)) {
+		/* Erase: whatever it says (servers differ about an empty slot), the first chunk's answer decides. */
+		dfucast_update_enter(plan, u, DFUCAST_UPDATE_FIRST, now);
+	}
+}
+
+void dfucast_update_recv(const void *plan, void *device, const uint8_t *frame, size_t length, uint32_t now)
+{
+	struct dfucast_update *u = device;
+	struct dfucast_smp_header header;
+
+	if (u->state == DFUCAST_UPDATE_ENDED || length < DFUCAST_SMP_HEADER_BYTES) {
+		return;
+	}
+	dfucast_smp_header_decode(&header, frame);
+	int index = dfucast_smp_client_match(&u->client, &header);
+
+	if (index < 0 || length - DFUCAST_SMP_HEADER_BYTES < header.length) {
+		return; /* late, foreign or unasked */
+	}
+	const struct dfucast_smp_pending *pending = &u->client.pending[index];
+	enum dfucast_smp_request request = (enum dfucast_smp_request)pending->request;
+	const uint8_t *body = frame + DFUCAST_SMP_HEADER_BYTES;
+
+	if (update_has(u, UPDATE_TX) && pending->sequence == u->tx_sequence) {
+		return; /* nobody can answer what has not been sent yet */
+	}
+	update_clear(u, UPDATE_NOISE | UPDATE_MALFORMED);
+	if (request == DFUCAST_SMP_REQUEST_IMG_UPLOAD) {
+		dfucast_update_upload_answer(plan, u, index, body, header.length, now);
+	} else if (request == DFUCAST_SMP_REQUEST_ECHO) {
+		dfucast_smp_client_remove(&u->client, index);
+		dfucast_update_echo_answer(plan, u, now);
+	} else if (request != dfucast_update_request_of((enum dfucast_update_state)u->state)) {
+		dfucast_smp_client_remove(&u->client, index); /* of a step that is over */
+	} else {
+		short_answer(plan, u, request, body, header.length, now);
+		/* A good answer moved the state on or started a pause; either way this request is no longer open. */
+		if (!update_has(u, UPDATE_MALFORMED)) {
+			index = dfucast_smp_client_match(&u->client, &header);
+			if (index >= 0) {
+				dfucast_smp_client_remove(&u->client, index);
+			}
+		}
+	}
+}

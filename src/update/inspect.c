@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an image list means: before the update (may this device be touched, what does it hold already), before the
+ * reset (is exactly our image pending), and after it (which of the ends is it).
+ */
+#include "update_internal.h"
+#include <string.h>
+
+struct view {
+	const struct dfucast_smp_slot
+	    *active;                          /* slot of the plan's image number that runs; NULL: none told */
+	const struct dfucast_smp_slot *other; /* the other slot of that image; NULL: nothing listed there */
+	bool active_is_ours;
+	bool other_is_ours;
+	bool foreign_pending; /* something that is not the plan's image starts at the next reset */
+	bool ours_pending;
+};
+
+static bool is_ours(const struct dfucast_update_plan *plan, const struct dfucast_smp_slot *slot)
+{
+	return slot != NULL && slot->hash != NULL && slot->hash_bytes == plan->hash_bytes &&
+	       memcmp(slot->hash, plan->hash, plan->hash_bytes) == 0;
+}
+
+static void look(const struct dfucast_update_plan *plan, const struct dfucast_smp_image_list *list,
+		 struct view *view)
+{
+	memset(view, 0, sizeof(*view));
+	for (uint8_t i = 0; i < list->count; i++) {
+		const struct dfucast_smp_slot *slot = &list->slots[i];
+
+		if (slot->flags & DFUCAST_SMP_SLOT_PENDING) {
+			if (slot->image == plan->image && is_ours(plan, slot)) {
+				view->ours_pending = true;
+			} else {
+				view->foreign_pending = true;
+			}
+		}
+		if (slot->image != plan->image) {
+			continue;
+		}
+		if ((slot->flags & DFUCAST_SMP_SLOT_ACTIVE) && view->active == NULL) {
+			view->active = slot;
+		} else {
+			view->other = slot;
+		}
+	}
+	view->active_is_ours = is_ours(plan, view->active);
+	view->other_is_ours = is_ours(plan, view->other);
+}
+
+/* MCUboot's serial recovery sends `rc` with everything and never splitStatus; so do a few old servers. */
+static bool is_terse(const struct dfucast_smp_image_list *list, bool has_rc)
+{
+	return has_rc && !list->has_split_status;
+}
+
+static void leave_recovery(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
+{
+	if (++u->recoveries > UPDATE_RECOVERIES_MAX) {
+		dfucast_update_fail(u, DFUCAST_ERR_SERIAL_RECOVERY, NULL);
+		return;
+	}
+	if (u->state == DFUCAST_UPDATE_INSPECT) {
+		u->resume = DFUCAST_UPDATE_PARAMS;
+	}
+	dfucast_update_enter(plan, u, DFUCAST_UPDATE_RECOVERY, now);
+}
+
+static void remember(struct dfucast_update *u, const struct dfucast_smp_slot *slot,
+		     struct dfucast_version *version, uint32_t flag)
+{
+	if (slot != NULL && dfucast_version_parse(version, slot->version.text, slot->version.length)) {
+		update_set(u, flag);
+	}
+}
+
+static void done(struct dfucast_update *u, enum dfucast_holds holds)
+{
+	u->holds = (uint8_t)holds;
+	dfucast_update_end(u, DFUCAST_STATE_DONE, DFUCAST_ERR_OK);
+}
+
+/* Our image runs, unconfirmed. */
+static void on_trial(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
+{
+	u->holds = DFUCAST_HOLDS_TRIAL;
+	if (plan->mode == DFUCAST_MODE_TEST || plan->mode == DFUCAST_MODE_UPLOAD) {
+		done(u, DFUCAST_HOLDS_TRIAL);
+	} else if (plan->soak_ms != 0 && !update_has(u, UPDATE_SOAKED)) {
+		dfucast_update_enter(plan, u, DFUCAST_UPDATE_SOAK, now);
+	} else {
+		dfucast_update_enter(plan, u, DFUCAST_UPDATE_CONFIRM, now);
+	}
+}
+
+void dfucast_update_inspect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			    const struct dfucast_smp_image_list *list, bool has_rc, uint32_t now)
+{
+	struct view view;
+
+	if (is_terse(list, has_rc)) {
+		if (update_has(u, UPDATE_MODE_UNKNOWN)) { /* recovery knows no bootloader info */
+			leave_recovery(plan, u, now);
+			return;
+		}
+		update_set(u, UPDATE_TERSE);
+	}
+	look(plan, list, &view);
+	if (view.active == NULL) {
+		dfucast_update_fail(u, DFUCAST_ERR_NOT_LISTED,
+				    NULL); /* which slot runs is not known: touch nothing */
+		return;
+	}
+	if (!update_has(u, UPDATE_HAS_BEFORE)) {
+		remember(u, view.active, &u->before, UPDATE_HAS_BEFORE);
+	}
+	bool confirmed = view.active->flags & DFUCAST_SMP_SLOT_CONFIRMED;
+
+	if (view.foreign_pending && !(plan->replace_pending && !view.active_is_ours)) {
+		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_PENDING, NULL);
+		return;
+	}
+	if (view.active_is_ours) {
+		if (u->attempts == 0) {
+			update_set(u, UPDATE_SKIPPED);
+		}
+		remember(u, view.active, &u->after, UPDATE_HAS_AFTER);
+		if (confirmed) {
+			done(u, DFUCAST_HOLDS_IMAGE);
+		} else {
+			on_trial(plan, u, now);
+		}
+		return;
+	}
+	if (!confirmed) {
+		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_TRIAL, NULL);
+		return;
+	}
+	if (update_has(u, UPDATE_HAS_BEFORE) && !plan->allow_downgrade &&
+	    dfucast_version_compare(&plan->version, &u->before, true) < 0) {
+		dfucast_update_end(u, DFUCAST_STATE_SKIPPED, DFUCAST_ERR_DOWNGRADE);
+		return;
+	}
+	if (plan->fresh) {
+		update_set(u, UPDATE_FRESH);
+	}
+	if (view.other_is_ours && !update_has(u, UPDATE_FRESH)) {
+		bool permanent = view.other->flags & DFUCAST_SMP_SLOT_PERMANENT;
+
+		if (permanent && plan->mode != DFUCAST_MODE_CONFIRM) {
+			/* Somebody armed it without a way back: that was not this plan's choice. */
+			dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_PENDING, NULL);
+			return;
+		}
+		if (u->attempts == 0) {
+			update_set(u, UPDATE_SKIPPED);
+		}
+		u->holds = view.ours_pending ? DFUCAST_HOLDS_PENDING : DFUCAST_HOLDS_STAGED;
+		u->acked = plan->image_bytes;
+		dfucast_update_enter(plan, u, DFUCAST_UPDATE_VERIFY, now);
+		return;
+	}
+	dfucast_update_upload_begin(plan, u, DFUCAST_ERR_NO_PROGRESS, now);
+}
+
+void dfucast_update_check_verify(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				 const struct dfucast_smp_image_list *list, uint32_t now)
+{
+	struct view view;
+
+	look(plan, list, &view);
+	if (!view.other_is_ours) {
+		/* A lost session, or something else in the slot. */
+		dfucast_update_upload_afresh(plan, u, DFUCAST_ERR_NOT_LISTED, now);
+		return;
+	}
+	u->acked = plan->image_bytes;
+	u->holds = view.ours_pending ? DFUCAST_HOLDS_PENDING : DFUCAST_HOLDS_STAGED;
+	if (plan->mode == DFUCAST_MODE_UPLOAD) {
+		done(u, (enum dfucast_holds)u->holds);
+		return;
+	}
+	dfucast_update_enter(plan, u, DFUCAST_UPDATE_READY, now);
+}
+
+void dfucast_update_check_pending(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				  const struct dfucast_smp_image_list *list, uint32_t now)
+{
+	struct view view;
+
+	look(plan, list, &view);
+	if (view.active_is_ours) {
+		dfucast_update_check_return(plan, u, list, false, now); /* it reset by itself meanwhile */
+		return;
+	}
+	if (!view.ours_pending || view.foreign_pending) {
+		dfucast_update_fail(u, DFUCAST_ERR_STATE_CHANGED, NULL);
+		return;
+	}
+	u->holds = DFUCAST_HOLDS_PENDING;
+	if (plan->no_reset) {
+		done(u, DFUCAST_HOLDS_PENDING);
+		return;
+	}
+	dfucast_update_enter(plan, u, DFUCAST_UPDATE_RESET, now);
+}
+
+/* It runs something else than the plan's image. */
+static void not_running(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			const struct view *view, uint32_t now)
+{
+	if (view->ours_pending && !view->foreign_pending) {
+		if (++u->resets > UPDATE_RESETS_MAX) {
+			dfucast_update_fail(u, DFUCAST_ERR_STATE_CHANGED, NULL);
+			return;
+		}
+		u->holds = DFUCAST_HOLDS_PENDING;
+		dfucast_update_enter(plan, u, DFUCAST_UPDATE_RESET, now); /* the request to reset was lost */
+		return;
+	}
+	u->holds = DFUCAST_HOLDS_AS_BEFORE;
+	if (view->other != NULL) {
+		dfucast_update_end(u, DFUCAST_STATE_REVERTED, DFUCAST_ERR_REVERTED);
+	} else if (update_has(u, UPDATE_SKIPPED)) {
+		/* What it held was not sent in this run: send it all, once. */
+		dfucast_update_upload_afresh(plan, u, DFUCAST_ERR_REJECTED, now);
+	} else {
+		dfucast_update_end(u, DFUCAST_STATE_REJECTED, DFUCAST_ERR_REJECTED);
+	}
+}
+
+void dfucast_update_check_return(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				 const struct dfucast_smp_image_list *list, bool has_rc, uint32_t now)
+{
+	struct view view;
+
+	look(plan, list, &view);
+	if (is_terse(list, has_rc) && !update_has(u, UPDATE_TERSE) && !view.active_is_ours) {
+		u->resume = DFUCAST_UPDATE_RETURN;
+		leave_recovery(plan, u, now);
+		return;
+	}
+	remember(u, view.active, &u->after, UPDATE_HAS_AFTER);
+	if (!view.active_is_ours) {
+		not_running(plan, u, &view, now);
+		return;
+	}
+	if (view.active->flags & DFUCAST_SMP_SLOT_CONFIRMED) {
+		done(u, DFUCAST_HOLDS_IMAGE);
+	} else if (u->state == DFUCAST_UPDATE_FINAL) {
+		dfucast_update_fail(u, DFUCAST_ERR_NOT_CONFIRMED, NULL);
+		u->holds = DFUCAST_HOLDS_TRIAL;
+	} else if (plan->mode == DFUCAST_MODE_CONFIRM && !update_has(u, UPDATE_SOAKED)) {
+		/* It was made permanent before the reset and is not: confirm what runs. */
+		dfucast_update_enter(plan, u, DFUCAST_UPDATE_CONFIRM, now);
+	} else {
+		on_trial(plan, u, now);
+	}
+}

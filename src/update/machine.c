@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One device's update: states, timers and links. `state` changes in dfucast_update_enter() and
+ * dfucast_update_end() and nowhere else.
+ */
+#include "update_internal.h"
+#include <string.h>
+
+/* What each state is to the fan-out, to people, and which request it waits for. */
+static const struct {
+	uint8_t phase;
+	uint8_t state;
+	uint8_t request;
+} states[DFUCAST_UPDATE_STATE_COUNT] = {
+#define STATE(name, phase, state, request)                                                                   \
+	[DFUCAST_UPDATE_##                                                                                   \
+	    name] = {DFUCAST_PHASE_##phase, DFUCAST_STATE_##state, DFUCAST_SMP_REQUEST_##request}
+    STATE(IDLE, IDLE, IDLE, NONE),
+    STATE(CONNECT, PREPARING, CONNECTING, NONE),
+    STATE(RESYNC, PREPARING, CONNECTING, NONE),
+    STATE(PARAMS, PREPARING, CONNECTING, PARAMS),
+    STATE(MODE, PREPARING, PREPARING, BOOTLOADER),
+    STATE(SLOTS, PREPARING, PREPARING, IMG_SLOTS),
+    STATE(INSPECT, PREPARING, PREPARING, IMG_LIST),
+    STATE(ERASE, TAKING, PREPARING, IMG_ERASE),
+    STATE(FIRST, TAKING, PREPARING, IMG_UPLOAD),
+    STATE(STREAM, TAKING, UPLOADING, NONE),
+    STATE(VERIFY, VERIFYING, VERIFYING, IMG_LIST),
+    STATE(READY, VERIFIED, WAITING, NONE),
+    STATE(TEST, ACTIVATING, TESTING, IMG_SET),
+    STATE(PRECHECK, ACTIVATING, TESTING, IMG_LIST),
+    STATE(RESET, ACTIVATING, REBOOTING, RESET),
+    STATE(SWAP, ACTIVATING, REBOOTING, NONE),
+    STATE(RETURN, ACTIVATING, CHECKING, IMG_LIST),
+    STATE(SOAK, ACTIVATING, SOAKING, NONE),
+    STATE(CONFIRM, ACTIVATING, CONFIRMING, IMG_SET),
+    STATE(FINAL, ACTIVATING, CONFIRMING, IMG_LIST),
+    STATE(RECOVERY, PREPARING, CONNECTING, RESET),
+    STATE(ENDED, ENDED, FAILED, NONE),
+#undef STATE
+};
+
+enum dfucast_smp_request dfucast_update_request_of(enum dfucast_update_state state)
+{
+	return (enum dfucast_smp_request)states[state].request;
+}
+
+void dfucast_update_arm(struct dfucast_update *u, uint32_t delay_ms, uint32_t now)
+{
+	u->deadline_ms = now + delay_ms;
+	update_set(u, UPDATE_TIMER);
+}
+
+static uint32_t quiet_ms(const struct dfucast_update_plan *plan, const struct dfucast_update *u)
+{
+	if (!(u->link_flags & DFUCAST_LINK_CONSOLE)) {
+		return 1000;
+	}
+	/* A frame in MCUboot's window can hold it in serial recovery; whoever was found there waits longer. */
+	return (plan->quiet_ms ? plan->quiet_ms : 5000u) << (u->recoveries ? 1 : 0);
+}
+
+void dfucast_update_enter(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			  enum dfucast_update_state next, uint32_t now)
+{
+	DFUCAST_ASSERT(next > DFUCAST_UPDATE_IDLE && next < DFUCAST_UPDATE_ENDED);
+	DFUCAST_ASSERT(u->state != DFUCAST_UPDATE_ENDED);
+	u->state = (uint8_t)next;
+	u->retries = 0;
+	update_clear(u, UPDATE_TIMER | UPDATE_DUE | UPDATE_ECHO_DUE | UPDATE_PAUSE | UPDATE_MALFORMED);
+	if (states[next].request != DFUCAST_SMP_REQUEST_NONE) {
+		update_set(u, UPDATE_DUE);
+	}
+	switch (next) {
+	case DFUCAST_UPDATE_CONNECT:
+		dfucast_update_arm(u, u->limit_ms - now, now);
+		break;
+	case DFUCAST_UPDATE_RESET:
+		u->resume = DFUCAST_UPDATE_RETURN;
+		break;
+	case DFUCAST_UPDATE_SWAP:
+		u->limit_ms = now + update_return_ms(plan);
+		dfucast_update_arm(u, quiet_ms(plan, u), now);
+		break;
+	case DFUCAST_UPDATE_SOAK:
+		dfucast_update_arm(u, plan->soak_ms, now);
+		break;
+	default:
+		break;
+	}
+}
+
+void dfucast_update_end(struct dfucast_update *u, enum dfucast_state final, enum dfucast_err err)
+{
+	u->outcome.err = (int8_t)err;
+	u->outcome.step = u->state;
+	u->outcome.offset = u->acked;
+	u->final = (uint8_t) final;
+	u->state = DFUCAST_UPDATE_ENDED;
+	update_clear(u, UPDATE_TIMER | UPDATE_DUE);
+}
+
+void dfucast_update_fail(struct dfucast_update *u, enum dfucast_err err,
+			 const struct dfucast_smp_error *error)
+{
+	if (error != NULL) {
+		u->outcome.group = error->group;
+		u->outcome.rc = error->rc;
+	}
+	dfucast_update_end(u, DFUCAST_STATE_FAILED, err);
+}
+
+enum dfucast_err dfucast_update_silence(const struct dfucast_update *u)
+{
+	if (update_has(u, UPDATE_MALFORMED)) {
+		return DFUCAST_ERR_MALFORMED;
+	}
+	return update_has(u, UPDATE_NOISE) ? DFUCAST_ERR_GARBLED : DFUCAST_ERR_SILENT;
+}
+
+void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			      enum dfucast_update_state resume, enum dfucast_err err, uint32_t now)
+{
+	if (++u->reconnects > UPDATE_RECONNECTS_MAX) {
+		dfucast_update_fail(u, err, NULL);
+		return;
+	}
+	u->outcome.err = (int8_t)err;
+	u->resume = (uint8_t)resume;
+	u->limit_ms = now + update_wait_ms(plan);
+	dfucast_update_enter(plan, u, DFUCAST_UPDATE_CONNECT, now);
+}
+
+/* ---- consumer calls: state ---- */
+
+/* A wait for a link or for the end of a silence belongs to what comes after it. */
+static enum dfucast_update_state shown(const struct dfucast_update *u)
+{
+	bool waits = u->state == DFUCAST_UPDATE_CONNECT || u->state == DFUCAST_UPDATE_SWAP ||
+		     u->state == DFUCAST_UPDATE_RECOVERY;
+
+	if (waits && u->resume != DFUCAST_UPDATE_PARAMS) {
+		return u->resume == DFUCAST_UPDATE_RETURN ? DFUCAST_UPDATE_SWAP
+							  : (enum dfucast_update_state)u->resume;
+	}
+	return waits ? DFUCAST_UPDATE_CONNECT : (enum dfucast_update_state)u->state;
+}
+
+static enum dfucast_phase phase(const void *plan, const void *device)
+{
+	(void)plan;
+	return (enum dfucast_phase)states[shown(device)].phase;
+}
+
+static void status(const void *plan, const void *device, struct dfucast_status *out)
+{
+	const struct dfucast_update *u = device;
+
+	(void)plan;
+	memset(out, 0, sizeof(*out));
+	out->offset = u->acked;
+	out->sent_bytes = u->sent_bytes;
+	out->outcome = u->outcome;
+	out->before = u->before;
+	out->after = u->after;
+	out->state = u->state == DFUCAST_UPDATE_ENDED ? u->final : states[shown(u)].state;
+	out->holds = u->holds;
+	out->attempts = u->attempts;
+	out->window_peak = u->window_peak;
+	out->has_before = update_has(u, UPDATE_HAS_BEFORE);
+	out->has_after = update_has(u, UPDATE_HAS_AFTER);
+	out->skipped_upload = update_has(u, UPDATE_SKIPPED);
+	out->revert_unproven = update_has(u, UPDATE_MODE_UNKNOWN);
+	out->slot_unknown = update_has(u, UPDATE_SLOT_UNKNOWN);
+}
+
+static void start(const void *plan, void *device, uint32_t now)
+{
+	struct dfucast_update *u = device;
+
+	DFUCAST_ASSERT(u->state == DFUCAST_UPDATE_IDLE);
+	dfucast_smp_client_init(&u->client, 0);
+	u->client.version = DFUCAST_SMP_V2;
+	u->outcome.group = DFUCAST_GROUP_NONE;
+	u->outcome.err = DFUCAST_ERR_UNREACHABLE;
+	u->resume = DFUCAST_UPDATE_PARAMS;
+	u->window = 1;
+	u->limit_ms = now + update_wait_ms(plan);
+	dfucast_update_enter(plan, u, DFUCAST_UPDATE_CONNECT, now);
+}
+
+static void activate(const void *plan, void *device, uint32_t now)
+{
+	struct dfucast_update *u = device;
+
+	DFUCAST_ASSERT(u->state == DFUCAST_UPDATE_READY);
+	u->reconnects = 0;
+	if (update_has(u, UPDATE_LINK)) {
+		dfucast_update_enter(plan, u, DFUCAST_UPDATE_TEST, now);
+		return;
+	}
+	u->resume = DFUCAST_UPDATE_TEST;
+	u->limit_ms = now + update_wait_ms(plan);
+	dfucast_update_enter(plan, u, DFUCAST_UPDATE_CONNECT, now);
+}
+
+static void stop(const void *plan, void *device, enum dfucast_err why)
+{
+	struct dfucast_update *u = device;
+	enum dfucast_state final = DFUCAST_STATE_FAILED;
+
+	(void)plan;
+	if (u->state == DFUCAST_UPDATE_ENDED) {
+		return;
+	}
+	if (why == DFUCAST_ERR_BEHIND) {
+		final = DFUCAST_STATE_BEHIND;
+	} else if (u->state == DFUCAST_UPDATE_READY) {
+		final = DFUCAST_STATE_HELD;
+	}
+	dfucast_update_end(u, final, why);
+}
+
+/* ---- consumer calls: link ---- */
+
+static bool wants_link(const void *plan, const void *device)
+{
+	const struct dfucast_update *u = device;
+
+	(void)plan;
+	switch (u->state) {
+	case DFUCAST_UPDATE_IDLE:
+	case DFUCAST_UPDATE_ENDED:
+		return false;
+	case DFUCAST_UPDATE_CONNECT:
+		return !update_has(u, UPDATE_LINK); /* still up: close it first */
+	case DFUCAST_UPDATE_SWAP:
+		return update_has(u, UPDATE_LINK) && (u->link_flags & DFUCAST_LINK_KEEPS);
+	default:
+		return true;
+	}
+}
+
+static bool wants_resync(const void *plan, const void *device)
+{
+	const struct dfucast_update *u = device;
+
+	(void)plan;
+	/* Drain first: answers still under way would be cut in two. */
+	return update_has(u, UPDATE_RESYNC_DUE) && !update_has(u, UPDATE_TX) && u->client.count == 0;
+}
+
+static void link_up(const void *plan, void *device, const struct dfucast_link_info *info, uint32_t now)
+{
+	struct dfucast_update *u = device;
+
+	update_set(u, UPDATE_LINK);
+	u->link_flags = info->flags;
+	u->buffer_overhead = info->buffer_overhead;
+	u->value_max = info->value_max;
+	u->frame_max = info->frame_fallback;
+	u->frame_link = info->frame_max;
+	u->rtt_ms = 0;
+	if (info->flags & DFUCAST_LINK_FRAGMENTS) {
+		update_set(u, UPDATE_RESYNC_DUE);
+	}
+	if (u->state != DFUCAST_UPDATE_CONNECT) {
+		return; /* READY or SOAK: it only had lost the link meanwhile */
+	}
+	dfucast_update_enter(plan, u,
+			     update_has(u, UPDATE_RESYNC_DUE) ? DFUCAST_UPDATE_RESYNC
+							      : (enum dfucast_update_state)u->resume,
+			     now);
+}
+
+static void resynced(const void *plan, void *device, uint32_t now)
+{
+	struct dfucast_update *u = device;
+
+	update_clear(u, UPDATE_RESYNC_DUE | UPDATE_PAUSE);
+	if (u->state == DFUCAST_UPDATE_RESYNC) {
+		dfucast_update_enter(plan, u, (enum dfucast_update_state)u->resume, now);
+	}
+}
+
+/* At first contact these do not go away by waiting. */
+static bool is_lasting(enum dfucast_err err)
+{
+	return err == DFUCAST_ERR_NO_PERMISSION || err == DFUCAST_ERR_PORT_BUSY ||
+	       err == DFUCAST_ERR_NO_SUCH_PORT || err == DFUCAST_ERR_NAME_UNKNOWN;
+}
+
+static void link_down(const void *plan, void *device, enum dfucast_err err, uint32_t now)
+{
+	struct dfucast_update *u = device;
+	enum dfucast_update_state resume = DFUCAST_UPDATE_PARAMS;
+
+	update_clear(u, UPDATE_LINK | UPDATE_TX | UPDATE_RESYNC_DUE | UPDATE_SAMPLE);
+	dfucast_smp_client_clear(&u->client);
+	switch (u->state) {
+	case DFUCAST_UPDATE_CONNECT:
+		if (err == DFUCAST_ERR_OK) {
+			return;
+		}
+		u->outcome.err = (int8_t)err;
+		if (is_lasting(err) && u->resume == DFUCAST_UPDATE_PARAMS && u->reconnects == 0) {
+			dfucast_update_fail(u, err, NULL);
+		}
+		return;
+	case DFUCAST_UPDATE_IDLE:
+	case DFUCAST_UPDATE_READY:
+	case DFUCAST_UPDATE_SWAP:
+	case DFUCAST_UPDATE_SOAK:
+	case DFUCAST_UPDATE_ENDED:
+		return; /* nothing was under way; the cast opens it again where one is wanted */
+	case DFUCAST_UPDATE_RECOVERY:
+		dfucast_update_enter(plan, u, DFUCAST_UPDATE_SWAP, now);
+		return;
+	case DFUCAST_UPDATE_TEST:
+	case DFUCAST_UPDATE_PRECHECK:
+		resume = DFUCAST_UPDATE_TEST; /* testing twice is the same as once */
+		break;
+	case DFUCAST_UPDATE_RESET:
+		dfucast_update_enter(plan, u, DFUCAST_UPDATE_SWAP, now); /* it may have taken the request */
+		return;
+	case DFUCAST_UPDATE_RETURN: {
+		uint32_t limit = u->limit_ms;
+
+		u->resume = DFUCAST_UPDATE_RETURN;
+		dfucast_update_enter(plan, u, DFUCAST_UPDATE_CONNECT, now);
+		u->limit_ms = limit;
+		return;
+	}
+	case DFUCAST_UPDATE_CONFIRM:
+	case DFUCAST_UPDATE_FINAL:
+		resume = DFUCAST_UPDATE_RETURN; /* confirm only what runs: look again first */
+		break;
+	default:
+		break;
+	}
+	dfucast_update_reconnect(plan, u, resume, err == DFUCAST_ERR_OK ? DFUCAST_ERR_LINK_LOST : err, now);
+}
+
+static void noise(const void *plan, void *device, uint32_t now)
+{
+	struct dfucast_update *u = device;
+
+	(void)plan;
+	update_set(u, UPDATE_NOISE);
+	if (u->state == DFUCAST_UPDATE_SWAP && (int32_t)(u->deadline_ms - now) < (int32_t)UPDATE_BOOT_MS &&
+	    (int32_t)(u->limit_ms - now) > (int32_t)UPDATE_BOOT_MS) {
+		u->deadline_ms = now + UPDATE_BOOT_MS; /* it is still talking: let it finish booting */
+	}
+}
+
+/* ---- consumer calls: stream and time ---- */
+
+static void want(const void *plan, const void *device, struct dfucast_want *out)
+{
+	const struct dfucast_update *u = device;
+	const struct dfucast_smp_pending *tx = dfucast_update_tx(u);
+
+	(void)plan;
+	out->patient = u->state != DFUCAST_UPDATE_STREAM;
+	out->offset = u->next;
+	out->keep = u->acked;
+	out->sending = tx != NULL && tx->request == DFUCAST_SMP_REQUEST_IMG_UPLOAD && tx->offset != 0;
+	if (out->sending && tx->offset < out->keep) {
+		out->keep = tx->offset;
+	}
+	if (out->patient) {
+		/* The first chunk comes from the plan's header: the stream is wanted from behind it. */
+		out->keep = DFUCAST_IMAGE_HEADER_BYTES;
+		out->offset = DFUCAST_IMAGE_HEADER_BYTES;
+	}
+}
+
+static bool deadline(const void *plan, const void *device, uint32_t *when)
+{
+	const struct dfucast_update *u = device;
+
+	(void)plan;
+	*when = u->deadline_ms;
+	return update_has(u, UPDATE_TIMER);
+}
+
+/* A short request got no answer. */
+static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
+{
+	enum dfucast_err err = dfucast_update_silence(u);
+
+	if (u->client.count == 0) { /* a pause is over */
+		update_set(u, UPDATE_DUE);
+		return;
+	}
+	dfucast_update_forget_pending(u);
+	if (u->state == DFUCAST_UPDATE_RETURN) {
+		if ((int32_t)(now - u->limit_ms) >= 0) {
+			dfucast_update_fail(u, DFUCAST_ERR_NEVER_RETURNED, NULL);
+			return;
+		}
+		dfucast_update_arm(u, UPDATE_PROBE_MS, now);
+		return;
+	}
+	if (u->state == DFUCAST_UPDATE_RESET || u->state == DFUCAST_UPDATE_RECOVERY) {
+		/* A missing answer to a reset is no error: wait and see what runs. */
+		dfucast_update_enter(plan, u, DFUCAST_UPDATE_SWAP, now);
+		return;
+	}
+	if (++u->retries <= update_retries_max(plan)) {
+		update_set(u, UPDATE_DUE);
+		return;
+	}
+	switch (u->state) {
+	case DFUCAST_UPDATE_TEST:
+	case DFUCAST_UPDATE_PRECHECK:
+		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_TEST, err, now);
+		break;
+	case DFUCAST_UPDATE_CONFIRM:
+	case DFUCAST_UPDATE_FINAL:
+		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_RETURN, err, now);
+		break;
+	case DFUCAST_UPDATE_PARAMS:
+		dfucast_update_fail(u, err,
+				    NULL); /* nobody there, or not listening: a new link would not help */
+		break;
+	default:
+		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_PARAMS, err, now);
+		break;
+	}
+}
+
+static void connect_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
+{
+	if ((int32_t)(now - u->limit_ms) < 0) {
+		dfucast_update_arm(u, u->limit_ms - now, now);
+		return;
+	}
+	(void)plan;
+	if (u->resume == DFUCAST_UPDATE_RETURN) {
+		dfucast_update_fail(u, DFUCAST_ERR_NEVER_RETURNED, NULL);
+		return;
+	}
+	dfucast_update_fail(u, (enum dfucast_err)u->outcome.err, NULL);
+}
+
+/* The silence after a reset, or the soak, is over. */
+static void wake(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
+{
+	if (u->state == DFUCAST_UPDATE_SOAK) {
+		update_set(u, UPDATE_SOAKED);
+		u->resume = DFUCAST_UPDATE_RETURN;
+		u->limit_ms = now + update_return_ms(plan);
+	}
+	if (u->resume == DFUCAST_UPDATE_PARAMS) {
+		u->limit_ms = now + update_wait_ms(plan);
+	}
+	dfucast_update_enter(
+	    plan, u,
+	    update_has(u, UPDATE_LINK) ? (enum dfucast_update_state)u->resume : DFUCAST_UPDATE_CONNECT, now);
+}
+
+static void tick(const void *plan, void *device, uint32_t now)
+{
+	struct dfucast_update *u = device;
+
+	update_clear(u, UPDATE_TIMER);
+	if (update_has(u, UPDATE_TX)) {
+		dfucast_update_arm(u, UPDATE_RTT_MS_MIN, now); /* a frame is still going out: judge later */
+		return;
+	}
+	switch (u->state) {
+	case DFUCAST_UPDATE_CONNECT:
+		connect_tick(plan, u, now);
+		break;
+	case DFUCAST_UPDATE_SWAP:
+	case DFUCAST_UPDATE_SOAK:
+		wake(plan, u, now);
+		break;
+	case DFUCAST_UPDATE_FIRST:
+		dfucast_update_first_tick(plan, u, now);
+		break;
+	case DFUCAST_UPDATE_STREAM:
+		dfucast_update_upload_tick(plan, u, now);
+		break;
+	default:
+		request_tick(plan, u, now);
+		break;
+	}
+}
+
+const struct dfucast_consumer dfucast_update_consumer = {
+    .phase = phase,
+    .status = status,
+    .start = start,
+    .activate = activate,
+    .stop = stop,
+    .wants_link = wants_link,
+    .wants_resync = wants_resync,
+    .link_up = link_up,
+    .link_down = link_down,
+    .resynced = resynced,
+    .recv = dfucast_update_recv,
+    .noise = noise,
+    .want = want,
+    .begin = dfucast_update_begin,
+    .read = dfucast_update_read,
+    .sent = dfucast_update_sent,
+    .deadline = deadline,
+    .tick = tick,
+};

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Outgoing frames. Nothing is stored: a frame is rebuilt from its entry among the outstanding requests, the
+ * device's state and the plan each time the carrier reads a part of it.
+ */
+#include "update_internal.h"
+#include <string.h>
+
+/* Longest frame that is not an upload: set-state with a 64-byte hash. */
+#define SHORT_FRAME_BYTES_MAX 96u
+_Static_assert(SHORT_FRAME_BYTES_MAX >= DFUCAST_SMP_UPLOAD_HEAD_BYTES_MAX,
+	       "one scratch for heads and short frames");
+
+const struct dfucast_smp_pending *dfucast_update_tx(const struct dfucast_update *u)
+{
+	if (!update_has(u, UPDATE_TX)) {
+		return NULL;
+	}
+	for (uint8_t i = 0; i < u->client.count; i++) {
+		if (u->client.pending[i].sequence == u->tx_sequence) {
+			return &u->client.pending[i];
+		}
+	}
+	return NULL;
+}
+
+void dfucast_update_forget_pending(struct dfucast_update *u)
+{
+	const struct dfucast_smp_pending *tx = dfucast_update_tx(u);
+
+	if (tx == NULL) {
+		dfucast_smp_client_clear(&u->client);
+		return;
+	}
+	for (int i = (int)u->client.count - 1; i >= 0; i--) {
+		if (u->client.pending[i].sequence != u->tx_sequence) {
+			dfucast_smp_client_remove(&u->client, i);
+		}
+	}
+}
+
+static void describe_upload(const struct dfucast_update_plan *plan, uint32_t offset, uint16_t length,
+			    struct dfucast_smp_upload *upload)
+{
+	memset(upload, 0, sizeof(*upload));
+	upload->offset = offset;
+	upload->data_bytes = length;
+	upload->image_length = plan->image_bytes;
+	upload->sha = plan->sha;
+	upload->image = plan->image;
+	upload->upgrade_only = plan->upgrade_only;
+}
+
+size_t dfucast_update_first_bytes(const struct dfucast_update_plan *plan)
+{
+	struct dfucast_smp_upload upload;
+
+	describe_upload(plan, 0, DFUCAST_IMAGE_HEADER_BYTES, &upload);
+	return dfucast_smp_upload_head_bytes(&upload) + DFUCAST_IMAGE_HEADER_BYTES;
+}
+
+/* The head of an upload, or a whole short frame. @return its length; *data_bytes follow it. */
+static size_t build(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
+		    const struct dfucast_smp_pending *pending, uint8_t scratch[SHORT_FRAME_BYTES_MAX],
+		    uint16_t *data_bytes)
+{
+	const struct dfucast_smp_id id = {.version = u->client.version, .sequence = pending->sequence};
+	const struct dfucast_smp_text none = {"", 0};
+	int length = 0;
+
+	*data_bytes = 0;
+	switch (pending->request) {
+	case DFUCAST_SMP_REQUEST_PARAMS:
+		length = dfucast_smp_params_encode(scratch, SHORT_FRAME_BYTES_MAX, id);
+		break;
+	case DFUCAST_SMP_REQUEST_ECHO:
+		length = dfucast_smp_echo_encode(scratch, SHORT_FRAME_BYTES_MAX, id, none);
+		break;
+	case DFUCAST_SMP_REQUEST_BOOTLOADER:
+		length = dfucast_smp_bootloader_encode(scratch, SHORT_FRAME_BYTES_MAX, id,
+						       (struct dfucast_smp_text){"mode", 4});
+		break;
+	case DFUCAST_SMP_REQUEST_RESET:
+		length = dfucast_smp_reset_encode(scratch, SHORT_FRAME_BYTES_MAX, id, false, -1);
+		break;
+	case DFUCAST_SMP_REQUEST_IMG_LIST:
+		length = dfucast_smp_image_list_encode(scratch, SHORT_FRAME_BYTES_MAX, id);
+		break;
+	case DFUCAST_SMP_REQUEST_IMG_SLOTS:
+		length = dfucast_smp_slot_list_encode(scratch, SHORT_FRAME_BYTES_MAX, id);
+		break;
+	case DFUCAST_SMP_REQUEST_IMG_ERASE:
+		/* Slot 1 of image 0 is the server's own default, and all that old servers know. */
+		length = dfucast_smp_image_erase_encode(scratch, SHORT_FRAME_BYTES_MAX, id,
+							plan->image ? plan->image * 2 + 1 : -1);
+		break;
+	case DFUCAST_SMP_REQUEST_IMG_SET:
+		/* Before the reset a hash names the staged image; afterwards never: confirm only what runs. */
+		if (u->state == DFUCAST_UPDATE_CONFIRM) {
+			length =
+			    dfucast_smp_image_set_encode(scratch, SHORT_FRAME_BYTES_MAX, id, NULL, 0, true);
+		} else {
+			length = dfucast_smp_image_set_encode(scratch, SHORT_FRAME_BYTES_MAX, id, plan->hash,
+							      plan->hash_bytes,
+							      plan->mode == DFUCAST_MODE_CONFIRM);
+		}
+		break;
+	default: {
+		struct dfucast_smp_upload upload;
+
+		DFUCAST_ASSERT(pending->request == DFUCAST_SMP_REQUEST_IMG_UPLOAD);
+		describe_upload(plan, pending->offset, pending->length & UPDATE_LENGTH_MASK, &upload);
+		*data_bytes = upload.data_bytes;
+		length = dfucast_smp_upload_head_encode(scratch, SHORT_FRAME_BYTES_MAX, id, &upload);
+		break;
+	}
+	}
+	DFUCAST_ASSERT(length > 0);
+	return (size_t)length;
+}
+
+bool dfucast_update_upload_next(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
+				const struct dfucast_grant *grant, uint32_t *offset, uint16_t *length)
+{
+	struct dfucast_smp_upload upload;
+	uint32_t end = plan->image_bytes;
+
+	if (u->state != DFUCAST_UPDATE_STREAM || update_has(u, UPDATE_PAUSE | UPDATE_RESYNC_DUE) ||
+	    u->client.count >= u->window || u->next >= end) {
+		return false;
+	}
+	if (u->next < DFUCAST_IMAGE_HEADER_BYTES) {
+		end =
+		    DFUCAST_IMAGE_HEADER_BYTES; /* a first chunk that was cut: the plan has these bytes, the ring not */
+	} else if (u->next < grant->tail || u->next >= grant->head) {
+		return false;
+	}
+	describe_upload(plan, u->next, 0, &upload);
+	uint32_t most = dfucast_smp_upload_data_max(&upload, u->frame_max);
+
+	if (end - u->next > most) {
+		end = u->next + most;
+	}
+	if (u->next >= DFUCAST_IMAGE_HEADER_BYTES && end > grant->head) {
+		if (!grant->partial) {
+			return false; /* the rest of the chunk is on its way */
+		}
+		end = grant->head;
+	}
+	*offset = u->next;
+	*length = (uint16_t)(end - u->next);
+	return *length > 0;
+}
+
+/* Puts the next request into the table of outstanding ones. */
+static bool choose(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+		   const struct dfucast_grant *grant)
+{
+	const struct dfucast_smp_pending *added;
+	uint32_t offset;
+	uint16_t length;
+
+	if (update_has(u, UPDATE_DUE)) {
+		enum dfucast_smp_request request =
+		    dfucast_update_request_of((enum dfucast_update_state)u->state);
+
+		length = request == DFUCAST_SMP_REQUEST_IMG_UPLOAD ? DFUCAST_IMAGE_HEADER_BYTES : 0;
+		update_clear(u, UPDATE_DUE);
+		if (u->client.count >= DFUCAST_SMP_PENDING_MAX) {
+			dfucast_smp_client_clear(
+			    &u->client); /* left-overs of an upload: no longer of interest */
+		}
+		added = dfucast_smp_client_add(&u->client, request, 0, length);
+	} else if (update_has(u, UPDATE_ECHO_DUE)) {
+		update_clear(u, UPDATE_ECHO_DUE);
+		added = dfucast_smp_client_add(&u->client, DFUCAST_SMP_REQUEST_ECHO, 0, 0);
+	} else if (dfucast_update_upload_next(plan, u, grant, &offset, &length)) {
+		added = dfucast_smp_client_add(&u->client, DFUCAST_SMP_REQUEST_IMG_UPLOAD, offset, length);
+		u->next = offset + length;
+		u->sent_bytes += length;
+		if (u->next > u->sent_max) {
+			u->sent_max = u->next;
+		}
+		if (u->client.count > u->window_peak) {
+			u->window_peak = u->client.count;
+		}
+	} else {
+		return false;
+	}
+	u->tx_sequence = added->sequence;
+	update_set(u, UPDATE_TX);
+	return true;
+}
+
+size_t dfucast_update_begin(const void *plan, void *device, const struct dfucast_grant *grant, uint32_t now)
+{
+	struct dfucast_update *u = device;
+	uint8_t scratch[SHORT_FRAME_BYTES_MAX];
+	uint16_t data_bytes;
+
+	(void)now;
+	if (!update_has(u, UPDATE_LINK) || u->state == DFUCAST_UPDATE_ENDED ||
+	    (!update_has(u, UPDATE_TX) && !choose(plan, u, grant))) {
+		return 0;
+	}
+	const struct dfucast_smp_pending *tx = dfucast_update_tx(u);
+
+	DFUCAST_ASSERT(tx != NULL);
+	return build(plan, u, tx, scratch, &data_bytes) + data_bytes;
+}
+
+static void read_data(const struct dfucast_update_plan *plan, const struct dfucast_image_bytes *image,
+		      uint32_t offset, uint8_t *buffer, size_t length)
+{
+	if (offset < DFUCAST_IMAGE_HEADER_BYTES) {
+		memcpy(buffer, plan->header + offset, length);
+	} else {
+		image->read(image->context, offset, buffer, (uint32_t)length);
+	}
+}
+
+void dfucast_update_read(const void *plan, const void *device, const struct dfucast_image_bytes *image,
+			 size_t position, uint8_t *buffer, size_t length)
+{
+	const struct dfucast_update *u = device;
+	const struct dfucast_smp_pending *tx = dfucast_update_tx(u);
+	uint8_t scratch[SHORT_FRAME_BYTES_MAX];
+	uint16_t data_bytes;
+
+	DFUCAST_ASSERT(tx != NULL);
+	size_t head = build(plan, u, tx, scratch, &data_bytes);
+
+	DFUCAST_ASSERT(position + length <= head + data_bytes);
+	if (position < head) {
+		size_t part = head - position < length ? head - position : length;
+
+		memcpy(buffer, scratch + position, part);
+		buffer += part;
+		position += part;
+		length -= part;
+	}
+	if (length > 0) {
+		read_data(plan, image, tx->offset + (uint32_t)(position - head), buffer, length);
+	}
+}
+
+void dfucast_update_sent(const void *plan, void *device, uint32_t now)
+{
+	const struct dfucast_update_plan *p = plan;
+	struct dfucast_update *u = device;
+	const struct dfucast_smp_pending *tx = dfucast_update_tx(u);
+
+	DFUCAST_ASSERT(tx != NULL);
+	update_clear(u, UPDATE_TX);
+	if (tx->request == DFUCAST_SMP_REQUEST_ECHO) {
+		return; /* only probes behind a first chunk, which has its own timer */
+	}
+	if (tx->request != DFUCAST_SMP_REQUEST_IMG_UPLOAD) {
+		/* Erasing a slot takes as long as a first chunk's erase. */
+		dfucast_update_arm(u,
+				   tx->request == DFUCAST_SMP_REQUEST_IMG_ERASE
+				       ? (p->erase_ms ? p->erase_ms : 40000u)
+				       : update_timeout_ms(p),
+				   now);
+		return;
+	}
+	if (u->state == DFUCAST_UPDATE_FIRST) {
+		u->limit_ms = now + (p->erase_ms ? p->erase_ms : 40000u);
+		u->holds = DFUCAST_HOLDS_PART;
+		update_set(u, update_has(u, UPDATE_PROBES) ? UPDATE_ECHO_DUE : 0);
+		dfucast_update_arm(u, UPDATE_ECHO_MS, now);
+		return;
+	}
+	if (!update_has(u, UPDATE_SAMPLE)) {
+		u->sample_sequence = tx->sequence;
+		u->sample_ms = now;
+		update_set(u, UPDATE_SAMPLE);
+	}
+	dfucast_update_upload_arm(u, now);
+}

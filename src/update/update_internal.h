@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of one device's update share.
+ *
+ *   machine.c   the states, timers, links; the one place that changes `state`
+ *   request.c   which frame to send next, and its bytes
+ *   answer.c    answers to everything but uploads
+ *   inspect.c   what an image list means, before and after the reset
+ *   upload.c    the stream: window, offsets, loss
+ */
+#ifndef DFUCAST_UPDATE_INTERNAL_H
+#define DFUCAST_UPDATE_INTERNAL_H
+
+#include <dfucast/port.h>
+#include <dfucast/smp_img.h>
+#include <dfucast/update.h>
+
+/* struct dfucast_update.flags */
+enum update_flag {
+	UPDATE_TIMER = 0x0001,      /* deadline_ms counts */
+	UPDATE_LINK = 0x0002,       /* the link is up */
+	UPDATE_TX = 0x0004,         /* a frame is begun: tx_sequence */
+	UPDATE_DUE = 0x0008,        /* the state's request is to be sent */
+	UPDATE_ECHO_DUE = 0x0010,   /* an echo is to be sent behind the first chunk */
+	UPDATE_PAUSE = 0x0020,      /* no upload request before the timer */
+	UPDATE_RESYNC_DUE = 0x0040, /* the far end's reassembly must be emptied */
+	UPDATE_SAMPLE = 0x0080,     /* a round trip is being measured */
+	UPDATE_NOISE = 0x0100,      /* bytes came that were no frame, since the last frame */
+	UPDATE_MALFORMED = 0x0200,  /* the last answer to the present request made no sense */
+	UPDATE_SKIPPED = 0x0400,    /* the device held all or a part of the image already */
+	UPDATE_FRESH = 0x0800,      /* nothing the device holds is to be used: erase before the upload */
+	UPDATE_FOREIGN = 0x1000,    /* offsets of another client's session were seen once */
+	UPDATE_HAS_BEFORE = 0x2000,
+	UPDATE_HAS_AFTER = 0x4000,
+	UPDATE_MODE_UNKNOWN = 0x8000,
+	UPDATE_SLOT_UNKNOWN = 0x10000,
+	UPDATE_SOAKED = 0x20000, /* the soak is over, or there is none */
+	UPDATE_PROBES = 0x40000, /* buf_count >= 3 is known: an echo may follow the first chunk */
+	UPDATE_TERSE = 0x80000,  /* the application's own list looks like serial recovery's */
+};
+
+/* struct dfucast_smp_pending.length, upload: a later answer, or a jump back, has made this request's own answer
+ * worthless as a guide. */
+#define UPDATE_OVERTAKEN 0x8000u
+#define UPDATE_LENGTH_MASK 0x7FFFu
+
+/* Bounds. */
+#define UPDATE_STALLS_MAX 16u /* answers in a row that move nothing */
+#define UPDATE_RECONNECTS_MAX 3u
+#define UPDATE_RECOVERIES_MAX 2u
+#define UPDATE_RESETS_MAX 2u
+#define UPDATE_ATTEMPTS_MAX 4u /* uploads begun from the start */
+
+/* Times, ms. */
+#define UPDATE_ECHO_MS 3000u      /* between probes while the first chunk's answer is awaited */
+#define UPDATE_PAUSE_MS 100u      /* "wait a little", grows with each stall */
+#define UPDATE_RTT_MS_FIRST 1000u /* time-out of an upload request before any round trip is known */
+#define UPDATE_RTT_MS_MIN 150u
+#define UPDATE_RTT_MS_MAX 5000u
+#define UPDATE_PROBE_MS 2000u /* pause between lists after a reset */
+#define UPDATE_BOOT_MS 1000u  /* silence wanted after the last boot output */
+
+static inline bool update_has(const struct dfucast_update *u, uint32_t flags)
+{
+	return (u->flags & flags) != 0;
+}
+
+static inline void update_set(struct dfucast_update *u, uint32_t flags)
+{
+	u->flags |= flags;
+}
+
+static inline void update_clear(struct dfucast_update *u, uint32_t flags)
+{
+	u->flags &= ~flags;
+}
+
+static inline uint32_t update_timeout_ms(const struct dfucast_update_plan *plan)
+{
+	return plan->timeout_ms ? plan->timeout_ms : 2000u;
+}
+
+static inline uint8_t update_retries_max(const struct dfucast_update_plan *plan)
+{
+	return plan->retries ? plan->retries : 4u;
+}
+
+static inline uint32_t update_wait_ms(const struct dfucast_update_plan *plan)
+{
+	return plan->wait_ms ? plan->wait_ms : 20000u;
+}
+
+static inline uint32_t update_return_ms(const struct dfucast_update_plan *plan)
+{
+	return plan->return_ms ? plan->return_ms : 60000u + (plan->image_bytes >> 10) * 250u;
+}
+
+/* machine.c */
+void dfucast_update_enter(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			  enum dfucast_update_state next, uint32_t now);
+void dfucast_update_end(struct dfucast_update *u, enum dfucast_state final, enum dfucast_err err);
+/* Ends `failed` and keeps the device's own words. */
+void dfucast_update_fail(struct dfucast_update *u, enum dfucast_err err,
+			 const struct dfucast_smp_error *error);
+void dfucast_update_arm(struct dfucast_update *u, uint32_t delay_ms, uint32_t now);
+/* Closes the link and opens it again, then goes to `resume`; ends the device with `err` when that was tried enough. */
+void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			      enum dfucast_update_state resume, enum dfucast_err err, uint32_t now);
+/* The word for "no answer", from what was heard instead. */
+enum dfucast_err dfucast_update_silence(const struct dfucast_update *u);
+/* The request a state waits for; NONE where it waits for something else. */
+enum dfucast_smp_request dfucast_update_request_of(enum dfucast_update_state state);
+
+/* request.c */
+size_t dfucast_update_begin(const void *plan, void *device, const struct dfucast_grant *grant, uint32_t now);
+void dfucast_update_read(const void *plan, const void *device, const struct dfucast_image_bytes *image,
+			 size_t position, uint8_t *buffer, size_t length);
+void dfucast_update_sent(const void *plan, void *device, uint32_t now);
+/* The entry of the begun frame, or NULL. */
+const struct dfucast_smp_pending *dfucast_update_tx(const struct dfucast_update *u);
+/* Length of the first chunk's frame: with less room the device cannot be updated. */
+size_t dfucast_update_first_bytes(const struct dfucast_update_plan *plan);
+/* Forgets outstanding requests, except a begun frame, which is always finished. */
+void dfucast_update_forget_pending(struct dfucast_update *u);
+
+/* answer.c */
+void dfucast_update_recv(const void *plan, void *device, const uint8_t *frame, size_t length, uint32_t now);
+
+/* inspect.c: both take a list that decoded well and whose error is 0. */
+void dfucast_update_inspect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			    const struct dfucast_smp_image_list *list, bool has_rc, uint32_t now);
+void dfucast_update_check_verify(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				 const struct dfucast_smp_image_list *list, uint32_t now);
+void dfucast_update_check_pending(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				  const struct dfucast_smp_image_list *list, uint32_t now);
+void dfucast_update_check_return(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				 const struct dfucast_smp_image_list *list, bool has_rc, uint32_t now);
+
+/* upload.c */
+/* Sends the image from its first chunk; `why` is how it ends when that was tried enough. */
+void dfucast_update_upload_begin(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				 enum dfucast_err why, uint32_t now);
+/* What the device holds is bad: everything once more, after an erase. Only once. */
+void dfucast_update_upload_afresh(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				  enum dfucast_err why, uint32_t now);
+void dfucast_update_upload_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, int index,
+				  const uint8_t *body, size_t length, uint32_t now);
+void dfucast_update_upload_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				uint32_t now);
+void dfucast_update_first_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			       uint32_t now);
+void dfucast_update_echo_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				uint32_t now);
+/* The next upload request that may go out now; false: none. */
+bool dfucast_update_upload_next(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
+				const struct dfucast_grant *grant, uint32_t *offset, uint16_t *length);
+void dfucast_update_upload_arm(struct dfucast_update *u, uint32_t now);
+
+#endif

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stream: a window of upload requests, and what the answers' `off` says. The server is always right about
+ * its offset; loss is seen from the order of answers, without waiting, where the link keeps order.
+ *
+ * What an answer to the request for [a, e) says:
+ *
+ *     off = e                progress
+ *     off = a                nothing taken: wait a little, send it again
+ *     a < off < e            cut: go on there
+ *     off < a                something was lost: go back there at once, once per hole
+ *     off = 0, all was sent  the session is complete or gone: read the list
+ *     off = 0 otherwise      the session is gone: first chunk again
+ *     e < off <= sent_max    explained by an earlier send: progress
+ *     off > sent_max         another client's session
+ */
+#include "update_internal.h"
+
+void dfucast_update_upload_arm(struct dfucast_update *u, uint32_t now)
+{
+	uint32_t timeout = u->rtt_ms ? 4u * u->rtt_ms : UPDATE_RTT_MS_FIRST;
+
+	if (timeout < UPDATE_RTT_MS_MIN) {
+		timeout = UPDATE_RTT_MS_MIN;
+	}
+	timeout <<= u->retries < 4 ? u->retries : 4;
+	dfucast_update_arm(u, timeout > UPDATE_RTT_MS_MAX ? UPDATE_RTT_MS_MAX : timeout, now);
+}
+
+void dfucast_update_upload_begin(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				 enum dfucast_err why, uint32_t now)
+{
+	if (++u->attempts > UPDATE_ATTEMPTS_MAX) {
+		dfucast_update_fail(u, why, NULL);
+		return;
+	}
+	if (u->frame_max < dfucast_update_first_bytes(plan)) {
+		dfucast_update_fail(u, DFUCAST_ERR_BUFFER_TOO_SMALL, NULL);
+		return;
+	}
+	u->acked = 0;
+	u->next = 0;
+	u->stalls = 0;
+	dfucast_update_forget_pending(u);
+	dfucast_update_enter(plan, u,
+			     update_has(u, UPDATE_FRESH) ? DFUCAST_UPDATE_ERASE : DFUCAST_UPDATE_FIRST, now);
+}
+
+void dfucast_update_upload_afresh(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				  enum dfucast_err why, uint32_t now)
+{
+	if (update_has(u, UPDATE_FRESH)) {
+		dfucast_update_fail(u, why, NULL);
+		return;
+	}
+	update_set(u, UPDATE_FRESH);
+	update_clear(u, UPDATE_SKIPPED);
+	u->resume = DFUCAST_UPDATE_PARAMS;
+	dfucast_update_forget_pending(u);
+	dfucast_update_enter(plan, u, DFUCAST_UPDATE_PARAMS, now);
+}
+
+/* Nothing more is sent before the timer. */
+static void pause(struct dfucast_update *u, uint32_t now)
+{
+	update_set(u, UPDATE_PAUSE);
+	dfucast_update_arm(u, UPDATE_PAUSE_MS * (u->stalls + 1u), now);
+}
+
+/* Every answer still to come belongs to requests sent before the jump: none of them may steer. */
+static void go_back(struct dfucast_update *u, uint32_t offset, uint32_t now)
+{
+	u->acked = offset;
+	u->next = offset;
+	for (uint8_t i = 0; i < u->client.count; i++) {
+		u->client.pending[i].length |= UPDATE_OVERTAKEN;
+	}
+	update_clear(u, UPDATE_SAMPLE);
+	if ((u->link_flags & DFUCAST_LINK_FRAGMENTS) && u->frame_max > u->value_max) {
+		/* Frames travel in pieces: the far end may hold half of one and swallow the next. Empty it first. */
+		update_set(u, UPDATE_RESYNC_DUE);
+	}
+	dfucast_update_upload_arm(u, now);
+}
+
+/* True when patience with answers that move nothing is over. */
+static bool stalled(const struct dfucast_update_plan *plan, struct dfucast_update *u)
+{
+	/* A device that goes back again and again may send us round for ever: count bytes as well. */
+	uint64_t budget = 4u * (uint64_t)plan->image_bytes + 65536u;
+
+	if (++u->stalls > UPDATE_STALLS_MAX || u->sent_bytes > budget) {
+		dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS, NULL);
+		return true;
+	}
+	return false;
+}
+
+static void progress(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t offset,
+		     uint8_t match, uint32_t now)
+{
+	u->acked = offset;
+	u->stalls = 0;
+	u->retries = 0;
+	if (u->next < offset) {
+		u->next = offset;
+	}
+	if (offset < plan->image_bytes) {
+		if (u->client.count > 0) {
+			dfucast_update_upload_arm(u, now);
+		} else {
+			update_clear(u, UPDATE_TIMER);
+		}
+		return;
+	}
+	dfucast_update_forget_pending(u);
+	if (match == DFUCAST_SMP_MATCH_FALSE) {
+		dfucast_update_upload_afresh(plan, u, DFUCAST_ERR_UPLOAD_MISMATCH, now);
+		return;
+	}
+	dfucast_update_enter(plan, u, DFUCAST_UPDATE_VERIFY, now);
+}
+
+static void foreign(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
+{
+	if (update_has(u, UPDATE_FOREIGN)) {
+		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_SESSION, NULL);
+		return;
+	}
+	update_set(u, UPDATE_FOREIGN);
+	dfucast_update_upload_begin(plan, u, DFUCAST_ERR_FOREIGN_SESSION, now);
+}
+
+/* The answer to the first chunk: how much the server holds. */
+static void first_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			 const struct dfucast_smp_upload_answer *answer, uint32_t now)
+{
+	if (answer->offset > plan->image_bytes) {
+		dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS, NULL);
+		return;
+	}
+	if (answer->offset == 0) {
+		if (!stalled(plan, u)) {
+			update_clear(u, UPDATE_ECHO_DUE);
+			dfucast_update_arm(u, UPDATE_PAUSE_MS * u->stalls, now);
+		}
+		return;
+	}
+	if (answer->offset > DFUCAST_IMAGE_HEADER_BYTES) {
+		update_set(u, UPDATE_SKIPPED);
+	}
+	dfucast_update_enter(plan, u, DFUCAST_UPDATE_STREAM, now);
+	u->sent_max =
+	    answer->offset > DFUCAST_IMAGE_HEADER_BYTES ? answer->offset : DFUCAST_IMAGE_HEADER_BYTES;
+	u->next = answer->offset;
+	u->stalls = 0;
+	progress(plan, u, answer->offset, answer->match, now);
+}
+
+static void stream_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			  const struct dfucast_smp_pending *request,
+			  const struct dfucast_smp_upload_answer *answer, uint32_t now)
+{
+	uint32_t begin = request->offset;
+	uint32_t end = begin + (request->length & UPDATE_LENGTH_MASK);
+	uint32_t offset = answer->offset;
+
+	if (offset > u->sent_max || offset > plan->image_bytes) {
+		foreign(plan, u, now);
+	} else if (request->length & UPDATE_OVERTAKEN) {
+		if (offset > u->acked) {
+			progress(plan, u, offset, answer->match, now);
+		}
+	} else if (offset >= end) {
+		progress(plan, u, offset, answer->match, now);
+	} else if (offset == begin && offset != 0) {
+		if (!stalled(plan, u)) {
+			go_back(u, offset, now);
+			pause(u, now);
+		}
+	} else if (offset > begin) {
+		u->stalls = 0;
+		go_back(u, offset, now);
+	} else if (offset == 0 && u->sent_max >= plan->image_bytes) {
+		dfucast_update_forget_pending(u);
+		dfucast_update_enter(plan, u, DFUCAST_UPDATE_VERIFY, now);
+	} else if (offset == 0) {
+		dfucast_update_upload_begin(plan, u, DFUCAST_ERR_NO_PROGRESS, now);
+	} else if (!stalled(plan, u)) {
+		go_back(u, offset, now);
+	}
+}
+
+/* The device said no. */
+static void refused(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+		    const struct dfucast_smp_error *error, uint32_t now)
+{
+	if (error->group == DFUCAST_GROUP_NONE &&
+	    (error->rc == DFUCAST_SMP_RC_BUSY || error->rc == DFUCAST_SMP_RC_NO_MEMORY)) {
+		if (stalled(plan, u)) {
+			return;
+		}
+		if (error->rc == DFUCAST_SMP_RC_NO_MEMORY && u->window > 1) {
+			u->window--; /* its buffers are fewer than it said, or others use them too */
+		}
+		if (u->state == DFUCAST_UPDATE_STREAM) {
+			go_back(u, u->acked, now);
+			pause(u, now);
+		} else {
+			dfucast_update_arm(u, UPDATE_PAUSE_MS * (u->stalls + 1u), now);
+		}
+		return;
+	}
+	if (error->group == DFUCAST_GROUP_NONE && error->rc == DFUCAST_SMP_RC_CORRUPT &&
+	    u->frame_max > u->value_max && !stalled(plan, u)) {
+		u->frame_max = u->value_max; /* no reassembly there: it took one piece for the whole frame */
+		u->window = 1;
+		go_back(u, u->acked, now);
+		return;
+	}
+	if (u->state == DFUCAST_UPDATE_ENDED) {
+		return;
+	}
+	dfucast_update_fail(u,
+			    error->group == DFUCAST_SMP_GROUP_IMG &&
+				    error->rc == DFUCAST_SMP_IMG_RC_IMAGE_TOO_LARGE
+				? DFUCAST_ERR_IMAGE_TOO_LARGE
+				: DFUCAST_ERR_REFUSED,
+			    error);
+}
+
+static void measure(struct dfucast_update *u, uint8_t sequence, uint32_t now)
+{
+	if (!update_has(u, UPDATE_SAMPLE) || sequence != u->sample_sequence) {
+		return;
+	}
+	uint32_t sample = now - u->sample_ms;
+
+	update_clear(u, UPDATE_SAMPLE);
+	if (sample > UPDATE_RTT_MS_MAX) {
+		sample = UPDATE_RTT_MS_MAX;
+	}
+	if (sample == 0) {
+		sample = 1;
+	}
+	if (sample > u->rtt_ms) {
+		u->rtt_ms = (uint16_t)((u->rtt_ms + sample + 1u) /
+				       2u); /* up fast: a page erase must not look like a loss */
+	} else {
+		u->rtt_ms = (uint16_t)(u->rtt_ms - (u->rtt_ms - sample) / 8u);
+	}
+}
+
+void dfucast_update_upload_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, int index,
+				  const uint8_t *body, size_t length, uint32_t now)
+{
+	struct dfucast_smp_pending request = u->client.pending[index];
+	struct dfucast_smp_upload_answer answer;
+	struct dfucast_smp_error error;
+
+	if (dfucast_smp_upload_decode(body, length, &error, &answer) != 0 ||
+	    (error.rc == 0 && !answer.has_offset)) {
+		update_set(u, UPDATE_MALFORMED); /* as if it had not come: the timer decides */
+		return;
+	}
+	if (u->link_flags & DFUCAST_LINK_ORDERED) {
+		/* What was asked before this and is not answered, will not be. */
+		for (int i = 0; i < index; i++) {
+			dfucast_smp_client_remove(&u->client, 0);
+		}
+		index = 0;
+	}
+	dfucast_smp_client_remove(&u->client, index);
+	measure(u, request.sequence, now);
+	if (u->state == DFUCAST_UPDATE_FIRST) {
+		update_clear(u, UPDATE_TIMER | UPDATE_ECHO_DUE);
+		if (error.rc != 0) {
+			refused(plan, u, &error, now);
+		} else {
+			first_answer(plan, u, &answer, now);
+		}
+	} else if (u->state == DFUCAST_UPDATE_STREAM && request.offset != 0) {
+		if (error.rc != 0) {
+			if (!(request.length & UPDATE_OVERTAKEN)) {
+				refused(plan, u, &error, now);
+			}
+		} else {
+			stream_answer(plan, u, &request, &answer, now);
+		}
+	}
+}
+
+/* An echo sent behind the first chunk was answered. If the first chunk was not, it or its answer is lost. */
+void dfucast_update_echo_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				uint32_t now)
+{
+	(void)now;
+	if (u->state != DFUCAST_UPDATE_FIRST || u->client.count == 0 ||
+	    u->client.pending[0].request != DFUCAST_SMP_REQUEST_IMG_UPLOAD ||
+	    update_has(u, UPDATE_TX | UPDATE_DUE)) {
+		return;
+	}
+	if (stalled(plan, u)) {
+		return;
+	}
+	dfucast_smp_client_clear(&u->client);
+	update_set(u, UPDATE_DUE); /* with the same sha it cannot restart what was begun */
+}
+
+void dfucast_update_first_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
+{
+	if (u->client.count == 0 || u->client.pending[0].request != DFUCAST_SMP_REQUEST_IMG_UPLOAD) {
+		update_set(u, UPDATE_DUE); /* a pause is over */
+		return;
+	}
+	if ((int32_t)(now - u->limit_ms) >= 0) {
+		dfucast_update_forget_pending(u);
+		if (++u->retries > 1) {
+			dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_PARAMS, dfucast_update_silence(u),
+						 now);
+			return;
+		}
+		update_set(u, UPDATE_DUE);
+		return;
+	}
+	if (update_has(u, UPDATE_PROBES) && u->client.count < u->window) {
+		update_set(u, UPDATE_ECHO_DUE);
+	}
+	dfucast_update_arm(u, UPDATE_ECHO_MS, now);
+}
+
+void dfucast_update_upload_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				uint32_t now)
+{
+	if (update_has(u, UPDATE_PAUSE)) {
+		update_clear(u, UPDATE_PAUSE);
+		if (u->client.count > 0) {
+			dfucast_update_upload_arm(u, now);
+		}
+		return;
+	}
+	if (u->client.count == 0) {
+		return; /* waits for the stream */
+	}
+	/* All in flight are lost, or the device is away. */
+	dfucast_update_forget_pending(u);
+	if (++u->retries > update_retries_max(plan) + 2u) {
+		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_PARAMS, dfucast_update_silence(u), now);
+		return;
+	}
+	if (u->retries > 1 && u->acked <= DFUCAST_IMAGE_HEADER_BYTES) {
+		/* No long frame has ever arrived: no reassembly there, or less room than it says. */
+		u->frame_max = u->frame_max > u->value_max ? u->value_max : (uint16_t)(u->frame_max - u->frame_max / 4u);
+		u->window = 1;
+	}
+	if (u->window > 1 && u->retries > 1) {
+		u->window--;
+	}
+	go_back(u, u->acked, now);
+	update_clear(u, UPDATE_TIMER);
+}
