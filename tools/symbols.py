@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 
-ALLOWED = {"memcpy", "memmove", "memset", "memcmp", "strlen"}
+ALLOWED = {"memcpy", "memmove", "memset", "memcmp", "strlen", "bcmp"}  # clang turns memcmp() == 0 into bcmp()
 ALLOWED_PATTERN = re.compile(
     r"dfucast_\w+|zcbor_\w+"
     r"|__aeabi_\w+|__gnu_thumb1_case_\w+"  # Arm run-time ABI

@@ -24,12 +24,14 @@ static void status_of(const struct update_job *job, size_t index, struct dfucast
 	dfucast_cast_status(&job->cast, (uint16_t)index, status);
 }
 
-static void version_text(char text[DFUCAST_VERSION_TEXT_BYTES], bool known, const struct dfucast_version *version)
+static void version_text(char text[DFUCAST_VERSION_TEXT_BYTES], bool known,
+			 const struct dfucast_version *version)
 {
 	if (known) {
 		dfucast_version_format(version, text);
 	} else {
-		strcpy(text, "?");
+		text[0] = '?';
+		text[1] = '\0';
 	}
 }
 
@@ -372,7 +374,8 @@ static void plain_end(const struct update_job *job, const struct totals *totals)
 		struct dfucast_status status;
 
 		status_of(job, i, &status);
-		if (status.state != DFUCAST_STATE_DONE) {
+		/* Interrupted devices are told of once, below: what each holds. */
+		if (status.state != DFUCAST_STATE_DONE && status.outcome.err != DFUCAST_ERR_ABORTED) {
 			plain_reason(job, i, &status);
 		}
 	}

@@ -48,7 +48,6 @@ struct dfucast_cast_target {
 	uint8_t link;
 	uint8_t flags;
 	uint8_t opens;
-	uint8_t reserved;
 };
 
 struct dfucast_cast_config {

@@ -87,26 +87,29 @@ struct dfucast_update {
 	struct dfucast_smp_client client;
 	uint32_t deadline_ms; /**< of the state's timer, when TIMER is set */
 	uint32_t limit_ms;    /**< absolute end of patience of a longer stretch (connect, return) */
-	uint32_t sample_ms;   /**< when the round trip now being measured began */
 	uint32_t acked;       /**< image bytes the server says it has */
 	uint32_t next;        /**< next image byte to send */
 	uint32_t sent_max;    /**< highest image offset ever sent in this session */
 	uint32_t sent_bytes;
 	struct dfucast_version before;
-	struct dfucast_version after;
-	struct dfucast_outcome outcome;
 	uint32_t flags;
-	uint16_t frame_max;  /**< longest frame to send */
-	uint16_t frame_link; /**< longest frame the link carries, once the device's buffers are known */
-	uint16_t value_max;  /**< longest piece of the link */
-	uint16_t rtt_ms;     /**< smoothed round trip of upload requests; 0: none measured */
-	uint8_t state;       /**< enum dfucast_update_state */
-	uint8_t resume; /**< enum dfucast_update_state to go to once the link is up, or the silence over */
-	uint8_t final;  /**< enum dfucast_state once ended */
-	uint8_t holds;  /**< enum dfucast_holds */
-	uint8_t link_flags; /**< enum dfucast_link_flag */
+	uint16_t frame_max;   /**< longest frame to send */
+	uint16_t frame_link;  /**< longest frame the link carries, once the device's buffers are known */
+	uint16_t value_max;   /**< longest piece of the link */
+	uint16_t rtt_ms;      /**< smoothed round trip of upload requests; 0: none measured */
+	uint16_t sample_ms;   /**< low bits of the time when the round trip now being measured began */
+	uint16_t error_group; /**< the device's own words, for the outcome */
+	uint16_t error_rc;
+	int8_t err;        /**< enum dfucast_err: why it ended, or last said by the link */
+	uint8_t boot_mode; /**< as told, where it is not a swap mode */
+	uint8_t state;     /**< enum dfucast_update_state */
+	uint8_t
+	    resume; /**< state to go to once the link is up, or the silence over; once ended: where it ended */
+	uint8_t final;           /**< enum dfucast_state once ended */
+	uint8_t holds;           /**< enum dfucast_holds */
+	uint8_t link_flags;      /**< enum dfucast_link_flag */
 	uint8_t buffer_overhead; /**< of the link's framing in the device's buffer, bytes */
-	uint8_t window;     /**< requests that may be in flight */
+	uint8_t window;          /**< requests that may be in flight */
 	uint8_t window_peak;
 	uint8_t retries; /**< of the present request */
 	uint8_t stalls;  /**< answers without progress since the last progress */

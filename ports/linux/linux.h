@@ -127,15 +127,17 @@ struct dfucast_linux_link_events {
 
 /** What a link can carry; valid from `up` on, for all but UDP also before. */
 struct dfucast_linux_link_info {
-	uint32_t
-	    frame_bytes_max; /**< no longer frame is sure to get through: udp 1472, IPv6 1452; console with
-					    line_bytes or line_buffers given: what these lines hold */
-	uint32_t
-	    frame_bytes_fallback; /**< what to take for the device's buffer when it does not tell (params) */
-	uint8_t buffer_overhead;  /**< bytes of framing that take room in the device's buffer: console 4 */
-	bool datagram;            /**< a frame arrives whole or not at all, never torn */
-	bool ordered;             /**< answers come in the order of the requests */
-	bool shares_console;      /**< bytes may reach a bootloader's console: be silent while it boots */
+	/** No longer frame is sure to get through: udp 1472, IPv6 1452; a console whose target names line_bytes or
+	 *  line_buffers: what those lines hold. */
+	uint32_t frame_bytes_max;
+	/** What to take for the device's buffer when it does not tell (params). */
+	uint32_t frame_bytes_fallback;
+	/** Bytes of framing that take room in the device's buffer: console 4, length and CRC (seen at every
+	 *  buf_size from 96 to 2048), others 0. */
+	uint8_t buffer_overhead;
+	bool datagram;       /**< a frame arrives whole or not at all, never torn */
+	bool ordered;        /**< answers come in the order of the requests */
+	bool shares_console; /**< bytes may reach a bootloader's console: be silent while it boots */
 };
 
 struct dfucast_linux_link;

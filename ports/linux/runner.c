@@ -115,7 +115,8 @@ static void open_way(struct dfucast_linux_way *way)
 	    .done = sent,
 	};
 
-	way->carrier = dfucast_linux_link_create(way->runner->config.loop, way->target, &events, &way->source);
+	way->carrier =
+	    dfucast_linux_link_create(way->runner->config.loop, way->target, &events, &way->source);
 	if (way->carrier == NULL) {
 		snprintf(way->why, sizeof(way->why), "no memory for the link");
 		dfucast_cast_link_down(way->runner->cast, way->link, DFUCAST_ERR_UNREACHABLE,

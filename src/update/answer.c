@@ -51,7 +51,7 @@ static void mode_answer(const struct dfucast_update_plan *plan, struct dfucast_u
 		update_set(u, UPDATE_MODE_UNKNOWN); /* often: treated as swap, and the report says so */
 	} else if (bootloader.mode != DFUCAST_BOOT_SWAP_SCRATCH &&
 		   bootloader.mode != DFUCAST_BOOT_SWAP_MOVE && bootloader.mode != DFUCAST_BOOT_SWAP_OFFSET) {
-		u->outcome.count = (uint16_t)bootloader.mode;
+		u->boot_mode = (uint8_t)bootloader.mode;
 		dfucast_update_fail(u, DFUCAST_ERR_MODE_UNSUPPORTED, NULL);
 		return;
 	}
@@ -153,8 +153,10 @@ static void list_answer(const struct dfucast_update_plan *plan, struct dfucast_u
 static void set_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 		       const struct dfucast_smp_error *error, uint32_t now)
 {
+	/* Old servers know one code for every wrong state. Whether it matters, the list that follows tells. */
 	bool pending_already =
-	    error->group == DFUCAST_SMP_GROUP_IMG && error->rc == DFUCAST_SMP_IMG_RC_ALREADY_PENDING;
+	    (error->group == DFUCAST_SMP_GROUP_IMG && error->rc == DFUCAST_SMP_IMG_RC_ALREADY_PENDING) ||
+	    (error->group == DFUCAST_GROUP_NONE && error->rc == DFUCAST_SMP_RC_BAD_STATE);
 
 	if (error->rc == 0 || (u->state == DFUCAST_UPDATE_TEST && pending_already)) {
 		u->holds = u->state == DFUCAST_UPDATE_TEST ? DFUCAST_HOLDS_PENDING : u->holds;

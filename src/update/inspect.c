@@ -67,11 +67,28 @@ static void leave_recovery(const struct dfucast_update_plan *plan, struct dfucas
 	dfucast_update_enter(plan, u, DFUCAST_UPDATE_RECOVERY, now);
 }
 
-static void remember(struct dfucast_update *u, const struct dfucast_smp_slot *slot,
-		     struct dfucast_version *version, uint32_t flag)
+/* What ran before this update, from the first list. */
+static void remember_before(struct dfucast_update *u, const struct dfucast_smp_slot *slot)
 {
-	if (slot != NULL && dfucast_version_parse(version, slot->version.text, slot->version.length)) {
-		update_set(u, flag);
+	if (!update_has(u, UPDATE_HAS_BEFORE) &&
+	    dfucast_version_parse(&u->before, slot->version.text, slot->version.length)) {
+		update_set(u, UPDATE_HAS_BEFORE);
+	}
+}
+
+/* What runs now: the plan's image, or the same as before. */
+static void remember_after(struct dfucast_update *u, const struct view *view)
+{
+	struct dfucast_version version;
+
+	update_clear(u, UPDATE_HAS_AFTER | UPDATE_RUNS_OURS);
+	if (view->active_is_ours) {
+		update_set(u, UPDATE_HAS_AFTER | UPDATE_RUNS_OURS);
+	} else if (view->active != NULL && update_has(u, UPDATE_HAS_BEFORE) &&
+		   dfucast_version_parse(&version, view->active->version.text,
+					 view->active->version.length) &&
+		   dfucast_version_compare(&version, &u->before, true) == 0) {
+		update_set(u, UPDATE_HAS_AFTER);
 	}
 }
 
@@ -112,9 +129,7 @@ void dfucast_update_inspect(const struct dfucast_update_plan *plan, struct dfuca
 				    NULL); /* which slot runs is not known: touch nothing */
 		return;
 	}
-	if (!update_has(u, UPDATE_HAS_BEFORE)) {
-		remember(u, view.active, &u->before, UPDATE_HAS_BEFORE);
-	}
+	remember_before(u, view.active);
 	bool confirmed = view.active->flags & DFUCAST_SMP_SLOT_CONFIRMED;
 
 	if (view.foreign_pending && !(plan->replace_pending && !view.active_is_ours)) {
@@ -125,7 +140,7 @@ void dfucast_update_inspect(const struct dfucast_update_plan *plan, struct dfuca
 		if (u->attempts == 0) {
 			update_set(u, UPDATE_SKIPPED);
 		}
-		remember(u, view.active, &u->after, UPDATE_HAS_AFTER);
+		remember_after(u, &view);
 		if (confirmed) {
 			done(u, DFUCAST_HOLDS_IMAGE);
 		} else {
@@ -241,7 +256,7 @@ void dfucast_update_check_return(const struct dfucast_update_plan *plan, struct 
 		leave_recovery(plan, u, now);
 		return;
 	}
-	remember(u, view.active, &u->after, UPDATE_HAS_AFTER);
+	remember_after(u, &view);
 	if (!view.active_is_ours) {
 		not_running(plan, u, &view, now);
 		return;

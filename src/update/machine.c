@@ -92,9 +92,8 @@ void dfucast_update_enter(const struct dfucast_update_plan *plan, struct dfucast
 
 void dfucast_update_end(struct dfucast_update *u, enum dfucast_state final, enum dfucast_err err)
 {
-	u->outcome.err = (int8_t)err;
-	u->outcome.step = u->state;
-	u->outcome.offset = u->acked;
+	u->err = (int8_t)err;
+	u->resume = u->state; /* the step, for the report */
 	u->final = (uint8_t) final;
 	u->state = DFUCAST_UPDATE_ENDED;
 	update_clear(u, UPDATE_TIMER | UPDATE_DUE);
@@ -104,8 +103,8 @@ void dfucast_update_fail(struct dfucast_update *u, enum dfucast_err err,
 			 const struct dfucast_smp_error *error)
 {
 	if (error != NULL) {
-		u->outcome.group = error->group;
-		u->outcome.rc = error->rc;
+		u->error_group = error->group;
+		u->error_rc = error->rc;
 	}
 	dfucast_update_end(u, DFUCAST_STATE_FAILED, err);
 }
@@ -125,7 +124,7 @@ void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfu
 		dfucast_update_fail(u, err, NULL);
 		return;
 	}
-	u->outcome.err = (int8_t)err;
+	u->err = (int8_t)err;
 	u->resume = (uint8_t)resume;
 	u->limit_ms = now + update_wait_ms(plan);
 	dfucast_update_enter(plan, u, DFUCAST_UPDATE_CONNECT, now);
@@ -160,15 +159,27 @@ static void status(const void *plan, const void *device, struct dfucast_status *
 	memset(out, 0, sizeof(*out));
 	out->offset = u->acked;
 	out->sent_bytes = u->sent_bytes;
-	out->outcome = u->outcome;
+	out->outcome = (struct dfucast_outcome){
+	    .err = u->err,
+	    .step = u->state == DFUCAST_UPDATE_ENDED ? u->resume : u->state,
+	    .group = u->error_group,
+	    .rc = u->error_rc,
+	    .count = u->boot_mode,
+	    .offset = u->acked,
+	};
 	out->before = u->before;
-	out->after = u->after;
+	/* It runs either the plan's image or what it ran before; anything else is not told. */
+	out->after =
+	    update_has(u, UPDATE_RUNS_OURS) ? ((const struct dfucast_update_plan *)plan)->version : u->before;
 	out->state = u->state == DFUCAST_UPDATE_ENDED ? u->final : states[shown(u)].state;
 	out->holds = u->holds;
 	out->attempts = u->attempts;
 	out->window_peak = u->window_peak;
 	out->has_before = update_has(u, UPDATE_HAS_BEFORE);
 	out->has_after = update_has(u, UPDATE_HAS_AFTER);
+	if (u->holds <= DFUCAST_HOLDS_PENDING && !out->has_after) {
+		out->has_after = out->has_before; /* it was not reset: it runs what it ran */
+	}
 	out->skipped_upload = update_has(u, UPDATE_SKIPPED);
 	out->revert_unproven = update_has(u, UPDATE_MODE_UNKNOWN);
 	out->slot_unknown = update_has(u, UPDATE_SLOT_UNKNOWN);
@@ -181,8 +192,8 @@ static void start(const void *plan, void *device, uint32_t now)
 	DFUCAST_ASSERT(u->state == DFUCAST_UPDATE_IDLE);
 	dfucast_smp_client_init(&u->client, 0);
 	u->client.version = DFUCAST_SMP_V2;
-	u->outcome.group = DFUCAST_GROUP_NONE;
-	u->outcome.err = DFUCAST_ERR_UNREACHABLE;
+	u->error_group = DFUCAST_GROUP_NONE;
+	u->err = DFUCAST_ERR_UNREACHABLE;
 	u->resume = DFUCAST_UPDATE_PARAMS;
 	u->window = 1;
 	u->limit_ms = now + update_wait_ms(plan);
@@ -302,7 +313,7 @@ static void link_down(const void *plan, void *device, enum dfucast_err err, uint
 		if (err == DFUCAST_ERR_OK) {
 			return;
 		}
-		u->outcome.err = (int8_t)err;
+		u->err = (int8_t)err;
 		if (is_lasting(err) && u->resume == DFUCAST_UPDATE_PARAMS && u->reconnects == 0) {
 			dfucast_update_fail(u, err, NULL);
 		}
@@ -441,7 +452,7 @@ static void connect_tick(const struct dfucast_update_plan *plan, struct dfucast_
 		dfucast_update_fail(u, DFUCAST_ERR_NEVER_RETURNED, NULL);
 		return;
 	}
-	dfucast_update_fail(u, (enum dfucast_err)u->outcome.err, NULL);
+	dfucast_update_fail(u, (enum dfucast_err)u->err, NULL);
 }
 
 /* The silence after a reset, or the soak, is over. */

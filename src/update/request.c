@@ -273,7 +273,7 @@ void dfucast_update_sent(const void *plan, void *device, uint32_t now)
 	}
 	if (!update_has(u, UPDATE_SAMPLE)) {
 		u->sample_sequence = tx->sequence;
-		u->sample_ms = now;
+		u->sample_ms = (uint16_t)now;
 		update_set(u, UPDATE_SAMPLE);
 	}
 	dfucast_update_upload_arm(u, now);

@@ -32,6 +32,7 @@ enum update_flag {
 	UPDATE_FOREIGN = 0x1000,    /* offsets of another client's session were seen once */
 	UPDATE_HAS_BEFORE = 0x2000,
 	UPDATE_HAS_AFTER = 0x4000,
+	UPDATE_RUNS_OURS = 0x80000, /* the plan's image was seen active */
 	UPDATE_MODE_UNKNOWN = 0x8000,
 	UPDATE_SLOT_UNKNOWN = 0x10000,
 	UPDATE_SOAKED = 0x20000, /* the soak is over, or there is none */

@@ -234,7 +234,7 @@ static void measure(struct dfucast_update *u, uint8_t sequence, uint32_t now)
 	if (!update_has(u, UPDATE_SAMPLE) || sequence != u->sample_sequence) {
 		return;
 	}
-	uint32_t sample = now - u->sample_ms;
+	uint32_t sample = (uint16_t)(now - u->sample_ms);
 
 	update_clear(u, UPDATE_SAMPLE);
 	if (sample > UPDATE_RTT_MS_MAX) {
@@ -350,7 +350,8 @@ void dfucast_update_upload_tick(const struct dfucast_update_plan *plan, struct d
 	}
 	if (u->retries > 1 && u->acked <= DFUCAST_IMAGE_HEADER_BYTES) {
 		/* No long frame has ever arrived: no reassembly there, or less room than it says. */
-		u->frame_max = u->frame_max > u->value_max ? u->value_max : (uint16_t)(u->frame_max - u->frame_max / 4u);
+		u->frame_max =
+		    u->frame_max > u->value_max ? u->value_max : (uint16_t)(u->frame_max - u->frame_max / 4u);
 		u->window = 1;
 	}
 	if (u->window > 1 && u->retries > 1) {

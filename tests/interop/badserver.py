@@ -339,6 +339,8 @@ class BadServer:
         self.socket = socket.socket(socket.AF_INET, kind)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(("127.0.0.1", port))
+        if transport == "tcp":
+            self.socket.listen(8)
         self.port = self.socket.getsockname()[1]
         self.wake = socket.socketpair()
         self.running = False
@@ -374,8 +376,6 @@ class BadServer:
         with selectors.DefaultSelector() as selector:
             self.socket.setblocking(False)
             selector.register(self.wake[0], selectors.EVENT_READ)
-            if self.transport == "tcp":
-                self.socket.listen(8)
             selector.register(self.socket, selectors.EVENT_READ)
             while self.running:
                 for key, _ in selector.select():

@@ -102,6 +102,9 @@ def test_board_can_be_cut_off_at_its_own_reset(board):
             client.echo("anybody?", 1)
         board.qmp.hooks.clear()
         board.resume()
+        time.sleep(0.5)
+    # What was sent meanwhile reached it in its boot window and wedged its UART: one more reset, as in life.
+    board.reset()
     board.wait_ready()
 
 
@@ -241,7 +244,7 @@ def test_bad_offsets(bad_server):
             turned += off < last
         assert turned >= 3
     with smp.Client.open(bad_server("off-past-end").target) as client:
-        assert drive(client, half) > len(NEW)
+        assert drive(client, half + 64) > len(NEW)
     with smp.Client.open(bad_server("foreign").target) as client:
         off = drive(client, len(NEW) // 3 + 64)
         assert off % 64 or off > half
