@@ -72,8 +72,7 @@ void central_image_bytes(uint32_t offset, const uint8_t *bytes, uint32_t length)
 		hashed = asked;
 		/* Step 7, hash: nobody starts an image whose bytes did not give the announced SHA. */
 		if (hashed == image.bytes) {
-			if (board_sha256.finish(board_sha256.context, sha) &&
-			    memcmp(sha, image.sha, sizeof(sha)) == 0)
+			if (board_sha256.finish(board_sha256.context, sha) && !memcmp(sha, image.sha, 32))
 				dfucast_cast_set_image_verified(&central_cast, board_now());
 			else
 				dfucast_cast_stop(&central_cast, DFUCAST_ERR_IMAGE_HASH, board_now());
@@ -86,14 +85,15 @@ void central_image_bytes(uint32_t offset, const uint8_t *bytes, uint32_t length)
 void central_event(struct dfucast_link link, enum central_event event, uint16_t att_mtu)
 {
 	struct connection *connection = &connections[link.target];
-	const uint16_t value_max = (uint16_t)(att_mtu - 3);
-	const struct dfucast_link_info info = {4096, value_max, value_max,
-					       DFUCAST_LINK_ORDERED | DFUCAST_LINK_FRAGMENTS};
+	const struct dfucast_link_info info = {.frame_max = 4096, /* in pieces, which the device joins */
+					       .frame_fallback = (uint16_t)(att_mtu - 3),
+					       .value_max = (uint16_t)(att_mtu - 3),
+					       .flags = DFUCAST_LINK_ORDERED | DFUCAST_LINK_FRAGMENTS};
 
 	if (link.generation != connection->link.generation)
 		return;
 	if (event == CENTRAL_CONNECTED) {
-		connection->value_max = value_max;
+		connection->value_max = info.value_max;
 		dfucast_cast_link_up(&central_cast, link, &info, board_now());
 	} else if (event == CENTRAL_RESUBSCRIBED) {
 		dfucast_cast_resynced(&central_cast, link, board_now());

@@ -65,7 +65,8 @@ static void list_table(const struct dfucast_smp_image_list *list)
 	for (size_t i = 0; i < list->count; i++) {
 		const struct dfucast_smp_slot *slot = &list->slots[i];
 		char text[2 * UINT8_MAX + 1];
-		char flags[64] = "";
+		char flags[64] = ""; /* all five names and their blanks take 46 */
+		size_t used = 0;
 
 		table_cell(&table, "%u", slot->image);
 		table_cell(&table, "%u", slot->slot);
@@ -73,8 +74,10 @@ static void list_table(const struct dfucast_smp_image_list *list)
 			   output_text(text, sizeof(text), slot->version.text, slot->version.length));
 		for (size_t f = 0; f < SLOT_FLAG_COUNT; f++) {
 			if ((slot->flags & slot_flags[f].flag) != 0) {
-				(void)strcat(flags, flags[0] != '\0' ? " " : "");
-				(void)strcat(flags, slot_flags[f].name);
+				int put = snprintf(flags + used, sizeof(flags) - used, "%s%s",
+						   used > 0 ? " " : "", slot_flags[f].name);
+
+				used += put > 0 ? (size_t)put : 0;
 			}
 		}
 		table_cell(&table, "%s", flags[0] != '\0' ? flags : "-");

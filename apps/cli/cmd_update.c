@@ -12,6 +12,16 @@
 
 #define REDRAW_MS 100u
 
+/* What the command line allows word by word and not together. */
+static int check_options(const struct update_job *job)
+{
+	if (job->options.image > 0 && job->options.mode == DFUCAST_MODE_TEST_CONFIRM) {
+		return output_usage(&job->cli.out, "Devices confirm only image 0 after a reset.",
+				    "For --image 1 or 2 give --mode confirm (no way back) or --mode upload.");
+	}
+	return CLI_EXIT_OK;
+}
+
 static int image_failure(struct update_job *job, int err, const char *why)
 {
 	struct failure failure = {.err = err, .group = DFUCAST_GROUP_NONE};
@@ -76,6 +86,12 @@ static int load_image(struct update_job *job)
 	return err == 0 ? CLI_EXIT_OK : image_failure(job, err, "");
 }
 
+/* However it is written: with or without the usual port, slashes, framing or bit rate. */
+static bool is_same_device(const struct dfucast_linux_target *a, const struct dfucast_linux_target *b)
+{
+	return a->scheme == b->scheme && a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
 static int load_targets(struct update_job *job)
 {
 	for (size_t i = 0; i < job->options.to_count; i++) {
@@ -90,11 +106,11 @@ static int load_targets(struct update_job *job)
 	}
 	for (size_t i = 0; i < job->targets.count; i++) {
 		for (size_t k = 0; k < i; k++) {
-			if (strcmp(job->targets.items[i].text, job->targets.items[k].text) == 0) {
-				char what[DFUCAST_LINUX_TEXT_BYTES + 40];
+			if (is_same_device(&job->targets.items[i], &job->targets.items[k])) {
+				char what[2 * DFUCAST_LINUX_TEXT_BYTES + 40];
 
-				snprintf(what, sizeof(what), "Target %s is given twice.",
-					 job->targets.items[i].text);
+				snprintf(what, sizeof(what), "%s and %s are the same device.",
+					 job->targets.items[k].text, job->targets.items[i].text);
 				return output_usage(&job->cli.out, what, "Name each device once.");
 			}
 		}
@@ -116,6 +132,7 @@ static void make_plan(struct update_job *job)
 	    .soak_ms = options->soak_ms,
 	    .timeout_ms = options->common.timeout_ms,
 	    .wait_ms = options->wait_ms,
+	    .return_ms = options->return_ms,
 	    .hash_bytes = job->image.hash_bytes,
 	    .image = (uint8_t)options->image,
 	    .mode = (uint8_t)options->mode,
@@ -274,7 +291,10 @@ int cmd_update(int argc, char **argv)
 		update_options_free(&job.options);
 		return code;
 	}
-	code = load_targets(&job);
+	code = check_options(&job);
+	if (code == CLI_EXIT_OK) {
+		code = load_targets(&job);
+	}
 	if (code == CLI_EXIT_OK) {
 		code = load_image(&job);
 	}

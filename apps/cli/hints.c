@@ -88,8 +88,6 @@ static const struct advice advice[] = {
      "Give --allow-downgrade if that is what you want."},
     {DFUCAST_ERR_IMAGE_READ, "the image file cannot be read",
      "Check the path and its permissions; it must be a file, not a directory."},
-    {DFUCAST_ERR_HELD_CANARY, "the canary did not end well, so this device was not activated",
-     "Look at the canary's error first; this device holds the image, verified and not activated."},
     {DFUCAST_ERR_HELD_BARRIER, "too few devices were ready, so none was activated",
      "Look at the devices that did not get ready, or give a lower --barrier."},
     {DFUCAST_ERR_HELD_MAX_FAILED, "too many devices failed, so this one was not activated",

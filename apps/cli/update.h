@@ -28,6 +28,7 @@ struct update_options {
 	uint32_t soak_ms;
 	uint32_t gather_ms;
 	uint32_t wait_ms;
+	uint32_t return_ms;   /* 0: default */
 	uint32_t deadline_ms; /* 0: none */
 	bool allow_downgrade;
 	bool upgrade_only;

@@ -20,6 +20,7 @@ enum key {
 	KEY_SLOT_SIZE,
 	KEY_GATHER,
 	KEY_WAIT,
+	KEY_RETURN,
 	KEY_DEADLINE,
 	KEY_RETRIES,
 	KEY_RING,
@@ -57,6 +58,8 @@ static const struct argp_option options[] = {
     {0, 0, 0, 0, "Time and flow", 5},
     {"gather", KEY_GATHER, "SECONDS", 0, "Start the stream so long after the first device is ready (10)", 5},
     {"wait", KEY_WAIT, "SECONDS", 0, "A device may stay unreachable so long (20)", 5},
+    {"return", KEY_RETURN, "SECONDS", 0,
+     "A device may take so long from its reset to its first answer (60, and 0.25 per KiB of image)", 5},
     {"deadline", KEY_DEADLINE, "SECONDS", 0, "Stop everything after so long (none)", 5},
     {"retries", KEY_RETRIES, "N", 0, "Repeat an unanswered request so often (4)", 5},
     {"ring", KEY_RING, "BYTES", 0, "Image window in memory, as a small gateway has it (65536)", 5},
@@ -229,6 +232,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		break;
 	case KEY_WAIT:
 		update->wait_ms = seconds(state, "wait", argument);
+		break;
+	case KEY_RETURN:
+		update->return_ms = seconds(state, "return", argument);
 		break;
 	case KEY_DEADLINE:
 		update->deadline_ms = seconds(state, "deadline", argument);

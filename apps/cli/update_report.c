@@ -420,6 +420,10 @@ static void plain_left(const struct update_job *job)
 			fprintf(stderr, "  to keep it: dfucast image confirm %s\n",
 				job->targets.items[i].text);
 		}
+		if (status.holds == DFUCAST_HOLDS_UNKNOWN) {
+			fprintf(stderr, "  to see what it runs: dfucast image list %s\n",
+				job->targets.items[i].text);
+		}
 		again |= stopped && status.outcome.err == DFUCAST_ERR_ABORTED;
 	}
 	if (again) {

@@ -66,7 +66,6 @@ extern "C" {
 	X(WRONG_BOARD, -85, "wrong_board")                                                                   \
 	X(DOWNGRADE, -86, "downgrade")                                                                       \
 	X(IMAGE_READ, -87, "image_read")                                                                     \
-	X(HELD_CANARY, -96, "held_canary")                                                                   \
 	X(HELD_BARRIER, -97, "held_barrier")                                                                 \
 	X(HELD_MAX_FAILED, -98, "held_max_failed")                                                           \
 	X(BEHIND, -99, "behind")                                                                             \

@@ -20,7 +20,7 @@ struct dfucast_ring {
 	uint32_t tail;  /**< image offset of the first byte held */
 	uint32_t head;  /**< image offset after the last byte held; head - tail <= size */
 	uint32_t start; /**< index in memory of the byte at `tail` */
-	uint32_t wraps; /**< times writing went past the end of memory, for tests and reports */
+	uint32_t wraps; /**< times writing came to the end of memory, for tests and reports */
 };
 
 void dfucast_ring_init(struct dfucast_ring *ring, uint8_t *memory, uint32_t size);

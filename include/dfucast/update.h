@@ -41,10 +41,10 @@ struct dfucast_update_plan {
 	uint32_t return_ms;  /**< from reset to the first answer; 0: 60000 and 250 per KiB of image */
 	uint32_t quiet_ms;   /**< silence after a reset on a console link; 0: 5000 */
 	uint8_t hash_bytes;  /**< 32, 48 or 64 */
-	uint8_t image;       /**< image number */
-	uint8_t mode;        /**< enum dfucast_update_mode */
-	uint8_t window_max;  /**< most upload requests in flight, 1 … 4; 0: 4 */
-	uint8_t retries;     /**< tries of a short request beyond the first, and of a silent upload; 0: 4 */
+	uint8_t image; /**< image number; above 0 not with TEST_CONFIRM, since confirming means image 0 */
+	uint8_t mode;  /**< enum dfucast_update_mode */
+	uint8_t window_max;   /**< most upload requests in flight, 1 … 4; 0: 4 */
+	uint8_t retries;      /**< tries of a short request beyond the first, and of a silent upload; 0: 4 */
 	bool allow_downgrade; /**< a lower version than the running one is sent too */
 	bool upgrade_only;    /**< also tell the server to refuse what is not newer */
 	bool replace_pending; /**< overwrite another image that waits for the next reset */

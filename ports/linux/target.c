@@ -442,7 +442,7 @@ static bool ttys_exists(const char *name)
 	if (fgets(type, sizeof(type), file) == NULL)
 		type[0] = '0';
 	(void)fclose(file);
-	return atoi(type) != 0;
+	return strtol(type, NULL, 10) != 0;
 }
 
 static bool port_wanted(const struct ports *ports, const char *name, const char *path)

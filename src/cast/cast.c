@@ -10,6 +10,57 @@
 #define RETRY_MS_FIRST 100u
 #define RETRY_SHIFT_MAX 5u
 
+uint16_t dfucast_cast_slots_held(const struct dfucast_cast *cast)
+{
+	uint16_t held = 0;
+
+	for (uint16_t i = 0; i < cast->config.count; i++) {
+		const struct dfucast_cast_target *target = &cast->config.targets[i];
+		enum dfucast_phase phase = cast_phase(cast, i);
+		bool needs = phase != DFUCAST_PHASE_IDLE && phase != DFUCAST_PHASE_ENDED &&
+			     !(target->flags & CAST_PARKED);
+
+		held = (uint16_t)(held + (needs || target->link != CAST_LINK_DOWN));
+	}
+	return held;
+}
+
+/*
+ * A link's slot belongs to a device from its start to its end, through lost links and resets, so that nobody else's
+ * wave makes it look unreachable. A device that waits verified can lend it: it is parked. Whoever has no slot is
+ * not started.
+ */
+static void admit(struct dfucast_cast *cast, uint32_t now)
+{
+	uint16_t holders = dfucast_cast_slots_held(cast);
+	uint16_t idle = 0; /* cannot be started now */
+
+	for (uint16_t i = 0; i < cast->config.count; i++) {
+		if (cast_phase(cast, i) != DFUCAST_PHASE_IDLE) {
+			continue;
+		}
+		if (holders < cast->config.links_max) {
+			holders++;
+			cast->config.targets[i].retry_ms = now;
+			cast->config.consumer->start(cast->config.plan, cast_device(cast, i), now);
+		} else {
+			idle++;
+		}
+	}
+	for (uint16_t i = 0; i < cast->config.count && idle > 0; i++) {
+		struct dfucast_cast_target *target = &cast->config.targets[i];
+		enum dfucast_phase phase = cast_phase(cast, i);
+
+		if (phase == DFUCAST_PHASE_VERIFIED) {
+			target->flags |= CAST_PARKED;
+		}
+		if ((phase == DFUCAST_PHASE_VERIFIED || phase == DFUCAST_PHASE_ENDED) &&
+		    target->link != CAST_LINK_DOWN) {
+			idle--; /* gets this one's slot when its link is closed */
+		}
+	}
+}
+
 static void run(struct dfucast_cast *cast, uint32_t now)
 {
 	uint32_t elapsed = now - cast->run_ms;
@@ -17,6 +68,9 @@ static void run(struct dfucast_cast *cast, uint32_t now)
 	cast->run_ms = now;
 	dfucast_cast_stream_run(cast, elapsed, now);
 	dfucast_cast_gate_run(cast, now);
+	if (cast->started) {
+		admit(cast, now);
+	}
 }
 
 void dfucast_cast_init(struct dfucast_cast *cast, const struct dfucast_cast_config *config)
@@ -47,10 +101,6 @@ void dfucast_cast_start(struct dfucast_cast *cast, uint32_t now)
 	DFUCAST_ASSERT(!cast->started);
 	cast->started = true;
 	cast->run_ms = now;
-	for (uint16_t i = 0; i < cast->config.count; i++) {
-		cast->config.targets[i].retry_ms = now;
-		cast->config.consumer->start(cast->config.plan, cast_device(cast, i), now);
-	}
 	run(cast, now);
 }
 
@@ -108,20 +158,6 @@ static struct dfucast_cast_target *live(const struct dfucast_cast *cast, struct 
 	return target;
 }
 
-/* A verified device that only waits can lend its link to a target that has none. */
-static void park_one(struct dfucast_cast *cast)
-{
-	for (uint16_t i = 0; i < cast->config.count; i++) {
-		struct dfucast_cast_target *target = &cast->config.targets[i];
-
-		if (target->link == CAST_LINK_UP && !(target->flags & CAST_PARKED) &&
-		    cast_phase(cast, i) == DFUCAST_PHASE_VERIFIED) {
-			target->flags |= CAST_PARKED;
-			return;
-		}
-	}
-}
-
 static bool wants_link(const struct dfucast_cast *cast, uint16_t index)
 {
 	return !(cast->config.targets[index].flags & (CAST_PARKED | CAST_CUT)) &&
@@ -129,7 +165,7 @@ static bool wants_link(const struct dfucast_cast *cast, uint16_t index)
 }
 
 static bool request_for(struct dfucast_cast *cast, uint16_t index, struct dfucast_link_request *request,
-			bool *starved, uint32_t now)
+			uint32_t now)
 {
 	struct dfucast_cast_target *target = &cast->config.targets[index];
 	bool wanted = wants_link(cast, index);
@@ -138,10 +174,6 @@ static bool request_for(struct dfucast_cast *cast, uint16_t index, struct dfucas
 	switch (target->link) {
 	case CAST_LINK_DOWN:
 		if (!wanted || !cast_reached(now, target->retry_ms)) {
-			return false;
-		}
-		if (cast->links_open >= cast->config.links_max) {
-			*starved = true;
 			return false;
 		}
 		cast->links_open++;
@@ -173,19 +205,10 @@ static bool request_for(struct dfucast_cast *cast, uint16_t index, struct dfucas
 
 bool dfucast_cast_next_request(struct dfucast_cast *cast, struct dfucast_link_request *request, uint32_t now)
 {
-	bool starved = false;
-
-	/* Two rounds: closing a parked link is itself a request. */
-	for (int round = 0; round < 2; round++) {
-		for (uint16_t i = 0; i < cast->config.count; i++) {
-			if (request_for(cast, i, request, &starved, now)) {
-				return true;
-			}
+	for (uint16_t i = 0; i < cast->config.count; i++) {
+		if (request_for(cast, i, request, now)) {
+			return true;
 		}
-		if (!starved) {
-			return false;
-		}
-		park_one(cast);
 	}
 	return false;
 }
@@ -224,7 +247,7 @@ void dfucast_cast_link_down(struct dfucast_cast *cast, struct dfucast_link link,
 	target->retry_ms = now + (RETRY_MS_FIRST << shift);
 	target->opens = (uint8_t)(shift + 1u);
 	cast->links_open--;
-	target->flags = (uint8_t)(target->flags & ~CAST_CUT);
+	target->flags = (uint8_t)(target->flags & ~(CAST_CUT | CAST_SENDING));
 	cast->config.consumer->link_down(cast->config.plan, cast_device(cast, link.target),
 					 asked ? DFUCAST_ERR_OK : err, now);
 	run(cast, now);
@@ -270,13 +293,16 @@ size_t dfucast_cast_begin(struct dfucast_cast *cast, struct dfucast_link link, u
 
 	if (!(target->flags & CAST_IN_PASS)) {
 		grant.head = grant.tail; /* not in the pass: control frames only */
-	} else if (dfucast_ring_free(&cast->ring) == 0) {
-		struct dfucast_want want;
-
-		cast->config.consumer->want(cast->config.plan, cast_device(cast, link.target), &want);
-		grant.partial = want.keep == cast->ring.tail;
 	}
-	return cast->config.consumer->begin(cast->config.plan, cast_device(cast, link.target), &grant, now);
+	/* Full: no more comes before somebody moves. Who takes all there is shows that another holds it back. */
+	grant.partial = dfucast_ring_free(&cast->ring) == 0;
+	size_t length =
+	    cast->config.consumer->begin(cast->config.plan, cast_device(cast, link.target), &grant, now);
+
+	if (length > 0 && (target->flags & CAST_IN_PASS)) {
+		target->flags |= CAST_SENDING;
+	}
+	return length;
 }
 
 static void read_ring(const void *context, uint32_t offset, uint8_t *buffer, uint32_t length)
@@ -296,7 +322,10 @@ void dfucast_cast_read(const struct dfucast_cast *cast, struct dfucast_link link
 
 void dfucast_cast_sent(struct dfucast_cast *cast, struct dfucast_link link, uint32_t now)
 {
-	if (live(cast, link) != NULL) {
+	struct dfucast_cast_target *target = live(cast, link);
+
+	if (target != NULL) {
+		target->flags = (uint8_t)(target->flags & ~CAST_SENDING);
 		cast->config.consumer->sent(cast->config.plan, cast_device(cast, link.target), now);
 	}
 }
@@ -322,8 +351,7 @@ bool dfucast_cast_deadline(const struct dfucast_cast *cast, uint32_t *deadline)
 		if (cast->config.consumer->deadline(cast->config.plan, cast_device(cast, i), &when)) {
 			earlier(deadline, &timed, when);
 		}
-		if (target->link == CAST_LINK_DOWN && wants_link(cast, i) &&
-		    cast->links_open < cast->config.links_max) {
+		if (target->link == CAST_LINK_DOWN && wants_link(cast, i)) {
 			earlier(deadline, &timed, target->retry_ms);
 		}
 	}

@@ -25,6 +25,8 @@ enum cast_flag {
 	CAST_ACTIVATED = 0x04, /* counted in `activated` */
 	CAST_COUNTED = 0x08,   /* its end is counted in `succeeded` or `failed` */
 	CAST_CUT = 0x20,       /* let go in the middle of a frame: its link must be closed first */
+	CAST_ERASING = 0x40,   /* was erasing at the last look */
+	CAST_SENDING = 0x80,   /* a frame begun in the pass is not sent yet: it may read the ring */
 	CAST_PARKED = 0x10,    /* verified and waiting: its link was given to another target */
 };
 
@@ -53,6 +55,9 @@ static inline bool cast_reached(uint32_t now, uint32_t when)
 void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t elapsed_ms, uint32_t now);
 /* True when the stream needs a look at `*deadline` though nothing happens. */
 bool dfucast_cast_stream_deadline(const struct dfucast_cast *cast, uint32_t *deadline);
+
+/* Slots in use, at most links_max. */
+uint16_t dfucast_cast_slots_held(const struct dfucast_cast *cast);
 
 /* Activates whom barrier, canary and max-failed allow; holds whom they stop for good. */
 void dfucast_cast_gate_run(struct dfucast_cast *cast, uint32_t now);

@@ -111,12 +111,19 @@ void dfucast_cast_gate_run(struct dfucast_cast *cast, uint32_t now)
 		return;
 	}
 	uint32_t allowed = allowance(cast);
+	uint16_t held = dfucast_cast_slots_held(cast);
 
 	for (uint16_t i = 0; i < cast->config.count && tally.running < allowed; i++) {
 		struct dfucast_cast_target *target = &cast->config.targets[i];
 
 		if (cast_phase(cast, i) != DFUCAST_PHASE_VERIFIED) {
 			continue;
+		}
+		if ((target->flags & CAST_PARKED) && target->link == CAST_LINK_DOWN) {
+			if (held >= cast->config.links_max) {
+				continue; /* it lent its link: until one is free it waits on */
+			}
+			held++;
 		}
 		target->flags = (uint8_t)((target->flags | CAST_ACTIVATED) & ~CAST_PARKED);
 		cast->activated++;

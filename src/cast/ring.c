@@ -51,10 +51,8 @@ uint32_t dfucast_ring_write(struct dfucast_ring *ring, const uint8_t *bytes, uin
 		first = length;
 	}
 	memcpy(ring->memory + at, bytes, first);
-	if (first < length) {
-		memcpy(ring->memory, bytes + first, length - first);
-		ring->wraps++;
-	}
+	memcpy(ring->memory, bytes + first, length - first);
+	ring->wraps += at + first == ring->size; /* also when the write ends exactly there */
 	ring->head += length;
 	return length;
 }

@@ -12,7 +12,6 @@ struct view {
 	uint16_t waiting;        /* devices that want bytes and are not in the pass */
 	uint16_t in_pass;
 	uint16_t starving; /* in the pass, and have taken all the ring can give */
-	uint16_t preparing;
 };
 
 static bool taking(const struct dfucast_cast *cast, uint16_t index, struct dfucast_want *want)
@@ -24,6 +23,24 @@ static bool taking(const struct dfucast_cast *cast, uint16_t index, struct dfuca
 	return true;
 }
 
+/*
+ * What a device in the pass still needs of the ring. A frame once begun is read until it is sent, even when its
+ * device has gone back behind the ring meanwhile, or wants no more bytes at all: the tail stays where it is.
+ */
+static bool needs(const struct dfucast_cast *cast, uint16_t index, struct dfucast_want *want)
+{
+	if (!taking(cast, index, want)) {
+		*want = (struct dfucast_want){.sending = true};
+		if (!(cast->config.targets[index].flags & CAST_SENDING)) {
+			return false;
+		}
+	}
+	if (want->sending && want->keep < cast->ring.tail) {
+		want->keep = cast->ring.tail;
+	}
+	return true;
+}
+
 static void look(struct dfucast_cast *cast, struct view *view)
 {
 	view->lowest_waiting = UINT32_MAX;
@@ -32,13 +49,8 @@ static void look(struct dfucast_cast *cast, struct view *view)
 		struct dfucast_cast_target *target = &cast->config.targets[i];
 		struct dfucast_want want;
 
-		if (!taking(cast, i, &want)) {
-			enum dfucast_phase phase = cast_phase(cast, i);
-
+		if (!((target->flags & CAST_IN_PASS) ? needs(cast, i, &want) : taking(cast, i, &want))) {
 			target->flags = (uint8_t)(target->flags & ~CAST_IN_PASS);
-			if (phase == DFUCAST_PHASE_PREPARING && target->link != CAST_LINK_DOWN) {
-				view->preparing++;
-			}
 			continue;
 		}
 		if ((target->flags & CAST_IN_PASS) && want.keep < cast->ring.tail) {
@@ -50,6 +62,12 @@ static void look(struct dfucast_cast *cast, struct view *view)
 			target->flags |= CAST_IN_PASS;
 			target->blocked_ms = 0;
 		}
+		if (want.patient) {
+			target->flags |= CAST_ERASING;
+		} else if (target->flags & CAST_ERASING) {
+			target->flags = (uint8_t)(target->flags & ~CAST_ERASING);
+			target->blocked_ms = 0; /* its erase is no slowness */
+		}
 		if (target->flags & CAST_IN_PASS) {
 			view->in_pass++;
 			if (want.offset >= cast->ring.head) {
@@ -58,7 +76,8 @@ static void look(struct dfucast_cast *cast, struct view *view)
 			if (want.keep < view->lowest_kept) {
 				view->lowest_kept = want.keep;
 			}
-		} else {
+		} else if (cast->passes == 0 || !want.patient) {
+			/* Later on, who is still being asked may hold more than it seems: a resume. */
 			view->waiting++;
 			if (want.keep < view->lowest_waiting) {
 				view->lowest_waiting = want.keep;
@@ -84,7 +103,7 @@ static bool let_stragglers_go(struct dfucast_cast *cast, uint32_t elapsed_ms)
 		struct dfucast_cast_target *target = &cast->config.targets[i];
 		struct dfucast_want want;
 
-		if (!(target->flags & CAST_IN_PASS) || !taking(cast, i, &want) ||
+		if (!(target->flags & CAST_IN_PASS) || !needs(cast, i, &want) ||
 		    want.keep != cast->ring.tail) {
 			continue;
 		}
@@ -106,26 +125,29 @@ static bool let_stragglers_go(struct dfucast_cast *cast, uint32_t elapsed_ms)
 	return changed;
 }
 
+/* The ring is to begin at this offset: what it has of that it keeps. */
+static void move_to(struct dfucast_cast *cast, uint32_t offset)
+{
+	if (offset >= cast->ring.tail && offset <= cast->ring.head) {
+		dfucast_ring_drop(&cast->ring, offset);
+	} else {
+		dfucast_ring_restart(&cast->ring,
+				     offset); /* a rewind, or all hold more than was streamed: a resume */
+	}
+}
+
 static void drop(struct dfucast_cast *cast, const struct view *view)
 {
-	uint32_t keep = view->lowest_kept;
-
-	if (view->in_pass == 0 || keep <= cast->ring.tail) {
-		return;
-	}
-	if (keep > cast->ring.head) {
-		keep = cast->ring.head; /* all that remain hold more than was streamed: a resume */
-	}
-	dfucast_ring_drop(&cast->ring, keep);
-	if (view->lowest_kept > cast->ring.head) {
-		dfucast_ring_restart(&cast->ring, view->lowest_kept);
+	if (view->in_pass > 0 && view->lowest_kept > cast->ring.tail) {
+		move_to(cast, view->lowest_kept);
 	}
 }
 
 /* Nobody is left in the pass. Begin the next where the lowest waiting device is, or tell them they are behind. */
 static void begin_pass(struct dfucast_cast *cast, const struct view *view)
 {
-	bool back = cast->passes > 0 && view->lowest_waiting < cast->ring.head;
+	bool first = cast->passes == 0;
+	bool back = !first && view->lowest_waiting < cast->ring.tail;
 	bool allowed =
 	    cast->config.rewinds && (cast->config.passes_max == 0 || cast->passes < cast->config.passes_max);
 
@@ -133,16 +155,16 @@ static void begin_pass(struct dfucast_cast *cast, const struct view *view)
 		for (uint16_t i = 0; i < cast->config.count; i++) {
 			struct dfucast_want want;
 
-			if (taking(cast, i, &want) && want.keep < cast->ring.head) {
+			if (taking(cast, i, &want) && !want.patient && want.keep < cast->ring.tail) {
 				cast_stop_device(cast, i, DFUCAST_ERR_BEHIND);
 			}
 		}
 		return;
 	}
-	if (cast->passes == 0 || back) {
+	if (first || back) {
 		cast->passes++;
 	}
-	dfucast_ring_restart(&cast->ring, view->lowest_waiting);
+	move_to(cast, view->lowest_waiting);
 	cast->streaming = true;
 	for (uint16_t i = 0; i < cast->config.count; i++) {
 		cast->config.targets[i].flags = (uint8_t)(cast->config.targets[i].flags & ~CAST_LET_GO);
@@ -151,7 +173,7 @@ static void begin_pass(struct dfucast_cast *cast, const struct view *view)
 }
 
 /* The start rule: when every device has joined, ended or cannot be reached now, or the gather time is over. */
-static bool may_begin(struct dfucast_cast *cast, const struct view *view, uint32_t now)
+static bool may_begin(struct dfucast_cast *cast, uint32_t now)
 {
 	uint16_t unseen = 0;
 
@@ -163,8 +185,8 @@ static bool may_begin(struct dfucast_cast *cast, const struct view *view, uint32
 			unseen++;
 		}
 	}
-	/* Targets beyond the links' number cannot be waited for: they are the next wave. */
-	if (unseen == 0 || (cast->links_open >= cast->config.links_max && view->preparing == 0)) {
+	/* Targets beyond the links' number are not started yet: they are the next wave. */
+	if (unseen == 0) {
 		return true;
 	}
 	if (!cast->gathering) {
@@ -191,7 +213,7 @@ void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t elapsed_ms, uin
 	}
 	if (view.in_pass == 0) {
 		cast->streaming = false;
-		if (view.waiting > 0 && may_begin(cast, &view, now)) {
+		if (view.waiting > 0 && may_begin(cast, now)) {
 			begin_pass(cast, &view);
 			view = (struct view){0};
 			look(cast, &view); /* joins */

@@ -5,6 +5,18 @@
  */
 #include "update_internal.h"
 
+/* The server knows only SMP version 1: everything in that, this request first. */
+static bool speaks_older(struct dfucast_update *u, const struct dfucast_smp_error *error)
+{
+	if (error->group != DFUCAST_GROUP_NONE || error->rc != DFUCAST_SMP_RC_VERSION_TOO_NEW ||
+	    u->client.version == DFUCAST_SMP_V1) {
+		return false;
+	}
+	u->client.version = DFUCAST_SMP_V1;
+	update_set(u, UPDATE_DUE);
+	return true;
+}
+
 static void params_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			  const uint8_t *body, size_t length, struct dfucast_smp_error *error, uint32_t now)
 {
@@ -15,16 +27,22 @@ static void params_answer(const struct dfucast_update_plan *plan, struct dfucast
 		update_set(u, UPDATE_MALFORMED);
 		return;
 	}
+	if (speaks_older(u, error)) {
+		return;
+	}
 	if (error->rc == 0 && params.buf_size > u->buffer_overhead) {
 		uint32_t room = params.buf_size - u->buffer_overhead;
 
 		/* The answer takes a buffer of the same pool: one less than there are. */
 		window = params.buf_count > 1 ? params.buf_count - 1 : 1;
 		u->frame_max = room < u->frame_link ? (uint16_t)room : u->frame_link;
-		if (params.buf_count >= 3) {
+		/* An echo behind the first chunk tells of its loss, where answers keep order and frames arrive whole. */
+		bool whole = !(u->link_flags & DFUCAST_LINK_FRAGMENTS) ||
+			     dfucast_update_first_bytes(plan) <= u->value_max;
+
+		if (params.buf_count >= 3 && whole && (u->link_flags & DFUCAST_LINK_ORDERED)) {
 			update_set(u, UPDATE_PROBES);
-		}
-		if (!(u->link_flags & DFUCAST_LINK_ORDERED)) {
+		} else {
 			update_clear(u, UPDATE_PROBES);
 		}
 	}
@@ -58,7 +76,7 @@ static void mode_answer(const struct dfucast_update_plan *plan, struct dfucast_u
 	dfucast_update_enter(plan, u, DFUCAST_UPDATE_SLOTS, now);
 }
 
-/* The slot the image goes to: of the plan's image, the one that takes uploads, else the second. */
+/* The size of the slot the image goes to: the second of its image number, as all swap modes have it. */
 static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			 const uint8_t *body, size_t length, struct dfucast_smp_error *error, uint32_t now)
 {
@@ -97,16 +115,9 @@ static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_
 static bool later(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 		  const struct dfucast_smp_error *error, uint32_t now)
 {
-	bool version = error->group == DFUCAST_GROUP_NONE && error->rc == DFUCAST_SMP_RC_VERSION_TOO_NEW &&
-		       u->client.version == DFUCAST_SMP_V2;
 	bool busy = error->group == DFUCAST_GROUP_NONE &&
 		    (error->rc == DFUCAST_SMP_RC_BUSY || error->rc == DFUCAST_SMP_RC_NO_MEMORY);
 
-	if (version) {
-		u->client.version = DFUCAST_SMP_V1;
-		update_set(u, UPDATE_DUE);
-		return true;
-	}
 	if (busy && ++u->retries <= update_retries_max(plan)) {
 		dfucast_update_arm(u, update_timeout_ms(plan), now);
 		return true;
@@ -135,7 +146,7 @@ static void list_answer(const struct dfucast_update_plan *plan, struct dfucast_u
 	}
 	switch (u->state) {
 	case DFUCAST_UPDATE_INSPECT:
-		dfucast_update_inspect(plan, u, &list, error->has_rc, now);
+		dfucast_update_inspect(plan, u, &list, now);
 		break;
 	case DFUCAST_UPDATE_VERIFY:
 		dfucast_update_check_verify(plan, u, &list, now);
@@ -144,7 +155,7 @@ static void list_answer(const struct dfucast_update_plan *plan, struct dfucast_u
 		dfucast_update_check_pending(plan, u, &list, now);
 		break;
 	default: /* RETURN, FINAL */
-		dfucast_update_check_return(plan, u, &list, error->has_rc, now);
+		dfucast_update_check_return(plan, u, &list, now);
 		break;
 	}
 }
@@ -171,8 +182,9 @@ static void set_answer(const struct dfucast_update_plan *plan, struct dfucast_up
 	if (u->state == DFUCAST_UPDATE_CONFIRM) {
 		dfucast_update_fail(u, DFUCAST_ERR_NOT_CONFIRMED, error);
 	} else if (error->group == DFUCAST_GROUP_NONE && error->rc == DFUCAST_SMP_RC_NOT_SUPPORTED) {
-		dfucast_update_fail(u, DFUCAST_ERR_MODE_UNSUPPORTED,
-				    error); /* no set-state: not a swap bootloader */
+		/* No set-state: the bootloader does not swap, it starts the higher version at the next reset. */
+		u->holds = DFUCAST_HOLDS_PENDING;
+		dfucast_update_fail(u, DFUCAST_ERR_MODE_UNSUPPORTED, error);
 	} else {
 		dfucast_update_fail(u, DFUCAST_ERR_REFUSED, error);
 	}
@@ -222,6 +234,7 @@ static void short_answer(const struct dfucast_update_plan *plan, struct dfucast_
 		reset_answer(plan, u, &error, now);
 	} else if (!later(plan, u, &error, now)) {
 		/* Erase: whatever it says (servers differ about an empty slot), the first chunk's answer decides. */
+		update_clear(u, UPDATE_FRESH);
 		dfucast_update_enter(plan, u, DFUCAST_UPDATE_FIRST, now);
 	}
 }

@@ -49,10 +49,17 @@ static void look(const struct dfucast_update_plan *plan, const struct dfucast_sm
 	view->other_is_ours = is_ours(plan, view->other);
 }
 
-/* MCUboot's serial recovery sends `rc` with everything and never splitStatus; so do a few old servers. */
-static bool is_terse(const struct dfucast_smp_image_list *list, bool has_rc)
+/* In MCUboot's serial recovery nothing runs: no version of it calls a slot active, and none sends splitStatus.
+ * Zephyr sends splitStatus, except with frugal lists; those name the active slot. (`rc` says nothing: recovery sends
+ * it beside everything but lists, old servers beside all.) */
+static bool is_recovery(const struct dfucast_smp_image_list *list)
 {
-	return has_rc && !list->has_split_status;
+	for (uint8_t i = 0; i < list->count; i++) {
+		if (list->slots[i].flags & DFUCAST_SMP_SLOT_ACTIVE) {
+			return false;
+		}
+	}
+	return !list->has_split_status;
 }
 
 static void leave_recovery(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
@@ -112,16 +119,13 @@ static void on_trial(const struct dfucast_update_plan *plan, struct dfucast_upda
 }
 
 void dfucast_update_inspect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			    const struct dfucast_smp_image_list *list, bool has_rc, uint32_t now)
+			    const struct dfucast_smp_image_list *list, uint32_t now)
 {
 	struct view view;
 
-	if (is_terse(list, has_rc)) {
-		if (update_has(u, UPDATE_MODE_UNKNOWN)) { /* recovery knows no bootloader info */
-			leave_recovery(plan, u, now);
-			return;
-		}
-		update_set(u, UPDATE_TERSE);
+	if (is_recovery(list) && update_has(u, UPDATE_MODE_UNKNOWN)) { /* it knows no bootloader info */
+		leave_recovery(plan, u, now);
+		return;
 	}
 	look(plan, list, &view);
 	if (view.active == NULL) {
@@ -158,7 +162,10 @@ void dfucast_update_inspect(const struct dfucast_update_plan *plan, struct dfuca
 		return;
 	}
 	if (plan->fresh) {
-		update_set(u, UPDATE_FRESH);
+		if (u->attempts == 0) {
+			update_set(u,
+				   UPDATE_FRESH); /* once: a broken link must not erase what this run sent */
+		}
 	}
 	if (view.other_is_ours && !update_has(u, UPDATE_FRESH)) {
 		bool permanent = view.other->flags & DFUCAST_SMP_SLOT_PERMANENT;
@@ -206,7 +213,7 @@ void dfucast_update_check_pending(const struct dfucast_update_plan *plan, struct
 
 	look(plan, list, &view);
 	if (view.active_is_ours) {
-		dfucast_update_check_return(plan, u, list, false, now); /* it reset by itself meanwhile */
+		dfucast_update_check_return(plan, u, list, now); /* it reset by itself meanwhile */
 		return;
 	}
 	if (!view.ours_pending || view.foreign_pending) {
@@ -246,12 +253,12 @@ static void not_running(const struct dfucast_update_plan *plan, struct dfucast_u
 }
 
 void dfucast_update_check_return(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				 const struct dfucast_smp_image_list *list, bool has_rc, uint32_t now)
+				 const struct dfucast_smp_image_list *list, uint32_t now)
 {
 	struct view view;
 
 	look(plan, list, &view);
-	if (is_terse(list, has_rc) && !update_has(u, UPDATE_TERSE) && !view.active_is_ours) {
+	if (is_recovery(list)) {
 		u->resume = DFUCAST_UPDATE_RETURN;
 		leave_recovery(plan, u, now);
 		return;

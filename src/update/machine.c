@@ -135,8 +135,8 @@ void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfu
 /* A wait for a link or for the end of a silence belongs to what comes after it. */
 static enum dfucast_update_state shown(const struct dfucast_update *u)
 {
-	bool waits = u->state == DFUCAST_UPDATE_CONNECT || u->state == DFUCAST_UPDATE_SWAP ||
-		     u->state == DFUCAST_UPDATE_RECOVERY;
+	bool waits = u->state == DFUCAST_UPDATE_CONNECT || u->state == DFUCAST_UPDATE_RESYNC ||
+		     u->state == DFUCAST_UPDATE_SWAP || u->state == DFUCAST_UPDATE_RECOVERY;
 
 	if (waits && u->resume != DFUCAST_UPDATE_PARAMS) {
 		return u->resume == DFUCAST_UPDATE_RETURN ? DFUCAST_UPDATE_SWAP
@@ -190,6 +190,9 @@ static void start(const void *plan, void *device, uint32_t now)
 	struct dfucast_update *u = device;
 
 	DFUCAST_ASSERT(u->state == DFUCAST_UPDATE_IDLE);
+	/* Confirming what runs, without a hash, always means image 0. */
+	DFUCAST_ASSERT(((const struct dfucast_update_plan *)plan)->image == 0 ||
+		       ((const struct dfucast_update_plan *)plan)->mode != DFUCAST_MODE_TEST_CONFIRM);
 	dfucast_smp_client_init(&u->client, 0);
 	u->client.version = DFUCAST_SMP_V2;
 	u->error_group = DFUCAST_GROUP_NONE;
@@ -270,7 +273,7 @@ static void link_up(const void *plan, void *device, const struct dfucast_link_in
 	u->buffer_overhead = info->buffer_overhead;
 	u->value_max = info->value_max;
 	u->frame_max = info->frame_fallback;
-	u->frame_link = info->frame_max;
+	u->frame_link = info->frame_max < UPDATE_LENGTH_MASK ? info->frame_max : UPDATE_LENGTH_MASK;
 	u->rtt_ms = 0;
 	if (info->flags & DFUCAST_LINK_FRAGMENTS) {
 		update_set(u, UPDATE_RESYNC_DUE);
@@ -333,6 +336,9 @@ static void link_down(const void *plan, void *device, enum dfucast_err err, uint
 		break;
 	case DFUCAST_UPDATE_RESET:
 		dfucast_update_enter(plan, u, DFUCAST_UPDATE_SWAP, now); /* it may have taken the request */
+		return;
+	case DFUCAST_UPDATE_RESYNC: /* on the way to `resume`: still is, within the same limit */
+		dfucast_update_enter(plan, u, DFUCAST_UPDATE_CONNECT, now);
 		return;
 	case DFUCAST_UPDATE_RETURN: {
 		uint32_t limit = u->limit_ms;
@@ -408,6 +414,12 @@ static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_
 	if (u->state == DFUCAST_UPDATE_RETURN) {
 		if ((int32_t)(now - u->limit_ms) >= 0) {
 			dfucast_update_fail(u, DFUCAST_ERR_NEVER_RETURNED, NULL);
+			return;
+		}
+		if (!(u->link_flags & DFUCAST_LINK_KEEPS)) {
+			/* Connected and deaf: half an answer may block the way. A new link, within the same limit. */
+			u->resume = DFUCAST_UPDATE_RETURN;
+			dfucast_update_enter(plan, u, DFUCAST_UPDATE_CONNECT, now);
 			return;
 		}
 		dfucast_update_arm(u, UPDATE_PROBE_MS, now);

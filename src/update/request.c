@@ -171,7 +171,7 @@ static bool choose(const struct dfucast_update_plan *plan, struct dfucast_update
 			    &u->client); /* left-overs of an upload: no longer of interest */
 		}
 		added = dfucast_smp_client_add(&u->client, request, 0, length);
-	} else if (update_has(u, UPDATE_ECHO_DUE)) {
+	} else if (update_has(u, UPDATE_ECHO_DUE) && u->client.count < u->window) {
 		update_clear(u, UPDATE_ECHO_DUE);
 		added = dfucast_smp_client_add(&u->client, DFUCAST_SMP_REQUEST_ECHO, 0, 0);
 	} else if (dfucast_update_upload_next(plan, u, grant, &offset, &length)) {
@@ -267,7 +267,9 @@ void dfucast_update_sent(const void *plan, void *device, uint32_t now)
 	if (u->state == DFUCAST_UPDATE_FIRST) {
 		u->limit_ms = now + (p->erase_ms ? p->erase_ms : 40000u);
 		u->holds = DFUCAST_HOLDS_PART;
-		update_set(u, update_has(u, UPDATE_PROBES) ? UPDATE_ECHO_DUE : 0);
+		if (update_has(u, UPDATE_PROBES)) {
+			update_set(u, UPDATE_ECHO_DUE);
+		}
 		dfucast_update_arm(u, UPDATE_ECHO_MS, now);
 		return;
 	}

@@ -29,6 +29,7 @@ enum update_flag {
 	UPDATE_MALFORMED = 0x0200,  /* the last answer to the present request made no sense */
 	UPDATE_SKIPPED = 0x0400,    /* the device held all or a part of the image already */
 	UPDATE_FRESH = 0x0800,      /* nothing the device holds is to be used: erase before the upload */
+	UPDATE_AFRESH = 0x100000,   /* it was sent once more, after an erase: not a second time */
 	UPDATE_FOREIGN = 0x1000,    /* offsets of another client's session were seen once */
 	UPDATE_HAS_BEFORE = 0x2000,
 	UPDATE_HAS_AFTER = 0x4000,
@@ -37,7 +38,6 @@ enum update_flag {
 	UPDATE_SLOT_UNKNOWN = 0x10000,
 	UPDATE_SOAKED = 0x20000, /* the soak is over, or there is none */
 	UPDATE_PROBES = 0x40000, /* buf_count >= 3 is known: an echo may follow the first chunk */
-	UPDATE_TERSE = 0x80000,  /* the application's own list looks like serial recovery's */
 };
 
 /* struct dfucast_smp_pending.length, upload: a later answer, or a jump back, has made this request's own answer
@@ -129,13 +129,13 @@ void dfucast_update_recv(const void *plan, void *device, const uint8_t *frame, s
 
 /* inspect.c: both take a list that decoded well and whose error is 0. */
 void dfucast_update_inspect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			    const struct dfucast_smp_image_list *list, bool has_rc, uint32_t now);
+			    const struct dfucast_smp_image_list *list, uint32_t now);
 void dfucast_update_check_verify(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 				 const struct dfucast_smp_image_list *list, uint32_t now);
 void dfucast_update_check_pending(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 				  const struct dfucast_smp_image_list *list, uint32_t now);
 void dfucast_update_check_return(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				 const struct dfucast_smp_image_list *list, bool has_rc, uint32_t now);
+				 const struct dfucast_smp_image_list *list, uint32_t now);
 
 /* upload.c */
 /* Sends the image from its first chunk; `why` is how it ends when that was tried enough. */

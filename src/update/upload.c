@@ -49,11 +49,11 @@ void dfucast_update_upload_begin(const struct dfucast_update_plan *plan, struct 
 void dfucast_update_upload_afresh(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 				  enum dfucast_err why, uint32_t now)
 {
-	if (update_has(u, UPDATE_FRESH)) {
+	if (update_has(u, UPDATE_AFRESH)) {
 		dfucast_update_fail(u, why, NULL);
 		return;
 	}
-	update_set(u, UPDATE_FRESH);
+	update_set(u, UPDATE_FRESH | UPDATE_AFRESH);
 	update_clear(u, UPDATE_SKIPPED);
 	u->resume = DFUCAST_UPDATE_PARAMS;
 	dfucast_update_forget_pending(u);
@@ -147,7 +147,9 @@ static void first_answer(const struct dfucast_update_plan *plan, struct dfucast_
 		return;
 	}
 	if (answer->offset > DFUCAST_IMAGE_HEADER_BYTES) {
-		update_set(u, UPDATE_SKIPPED);
+		if (u->sent_bytes == 0) {
+			update_set(u, UPDATE_SKIPPED); /* a part that this run did not send */
+		}
 	}
 	dfucast_update_enter(plan, u, DFUCAST_UPDATE_STREAM, now);
 	u->sent_max =
@@ -243,7 +245,9 @@ static void measure(struct dfucast_update *u, uint8_t sequence, uint32_t now)
 	if (sample == 0) {
 		sample = 1;
 	}
-	if (sample > u->rtt_ms) {
+	if (u->rtt_ms == 0) {
+		u->rtt_ms = (uint16_t)sample;
+	} else if (sample > u->rtt_ms) {
 		u->rtt_ms = (uint16_t)((u->rtt_ms + sample + 1u) /
 				       2u); /* up fast: a page erase must not look like a loss */
 	} else {

@@ -13,7 +13,9 @@ What it can do wrong (--bad, several at once):
     no-params            params: rc 8                      no-slots       slot info: rc 8
     small-slot=BYTES     slot size                         other-trial    runs another image unconfirmed
     other-pending        another image waits in slot 1     v1-only        version 1 answers, codes translated
-    recovery             as MCUboot serial recovery: rc 0 beside success, no splitStatus, false flags left out
+    recovery             as MCUboot serial recovery (smp.md 3.9, 4.3, 5.1): params, list, upload into slot 0 and
+                         reset, rc 8 for all else; a list without rc, splitStatus or flags. No reset gets it out
+    recovery=N           the same, and the Nth reset gets it out; recovery=0+N: it goes there after its first reset
     never-listed         the list never shows slot 1       lose-first     the very first answer is lost
     lose=I,J,...         these answers are lost, from 0    lose-upload=I,J the same, counting upload answers only
     dead-after-swap      the new image boots and is mute   no-confirm     confirm is accepted and does nothing
@@ -87,8 +89,11 @@ class Device:
         self.session = None  # [sha, length, bytes so far]
         self.mute_until = 0.0
         self.dead = False
-        self.resets = self.answers = self.upload_answers = self.foreign = 0
+        self.resets = self.answers = self.upload_answers = self.foreign = self.recovery_writes = 0
         self.requests = []  # (op, group, command, body) of every request, for tests
+        # Resets that it takes to get out of serial recovery; 0: the application runs. "0+N": N of them later.
+        self.recovery, _, self.recovery_later = self.bad.get("recovery", "0").partition("+")
+        self.recovery, self.recovery_later = float(self.recovery), float(self.recovery_later or 0)
         if "other-trial" in self.bad:
             self.slots = [small_image((7, 0, 0), 0x77), self.slots[0]]
             self.confirmed = False
@@ -112,14 +117,14 @@ class Device:
             body = None
         self.requests.append((request.op, request.group, request.command, body))
         answer = {"rc": 3} if body is None else self.result(request, body, version)
-        if "recovery" in self.bad and "rc" not in answer:
-            answer = {"rc": 0, **answer}
         op = smp.READ_RESPONSE if request.op == smp.READ else smp.WRITE_RESPONSE
         payload = b"\xbf\x63rc" if "malformed" in self.bad else indefinite(answer)
         frame = smp.pack(op, request.group, request.command, request.sequence, payload, version)
         return None if self.is_lost(request) else frame
 
     def result(self, request, body, version):
+        if self.recovery:
+            return self.recovery_result((request.op, request.group, request.command), body)
         try:
             handler = self.HANDLERS.get((request.op, request.group, request.command))
             return handler(self, body) if handler else {"rc": 8}
@@ -129,6 +134,20 @@ class Device:
             if version == 0:
                 return {"rc": V1_CODES.get(refused.rc, 1)}
             return {"err": {"group": refused.group, "rc": refused.rc}}
+
+    def recovery_result(self, what, body):
+        """MCUboot itself: `rc` beside upload and reset, never in the list."""
+        if what == (smp.WRITE, smp.OS, smp.RESET):
+            return {"rc": 0, **self.reset(body)}
+        if what == (smp.READ, smp.OS, smp.PARAMS):
+            return {"buf_size": 1024, "buf_count": 1}
+        if what == (smp.READ, smp.IMG, smp.STATE):
+            return {"images": [{"slot": slot, "hash": images.tlv_hash(image), "version": version_text(image)}
+                               for slot, image in enumerate(self.slots) if image and is_valid(image)]}
+        if what[1:] == (smp.IMG, smp.UPLOAD):
+            self.recovery_writes += 1  # over the image that runs, from the first byte on
+            return {"rc": 0, "off": body.get("off", 0) + len(body.get("data", b""))}
+        return {"rc": 8}
 
     def is_lost(self, request):
         index, self.answers = self.answers, self.answers + 1
@@ -166,7 +185,7 @@ class Device:
         return {"output": fields[body.get("format", "s")]}
 
     def bootloader(self, body):
-        if "no-bootloader" in self.bad or "recovery" in self.bad:
+        if "no-bootloader" in self.bad:
             raise Refused(8, None)
         if "query" not in body:
             return {"bootloader": "MCUboot"}
@@ -185,14 +204,12 @@ class Device:
             flags = {"bootable": True, "pending": not active and self.pending is not None,
                      "confirmed": active == self.confirmed if active or not self.confirmed else False,
                      "active": active, "permanent": not active and self.pending == "permanent"}  # fmt: skip
-            if "recovery" in self.bad:
-                flags = {key: value for key, value in flags.items() if value}
             try:
                 digest = images.tlv_hash(image)
             except (ValueError, struct.error):
                 continue  # no TLVs yet: Zephyr does not list it
             entries.append({"slot": slot, "version": version_text(image), "hash": digest, **flags})
-        return {"images": entries} | ({} if "recovery" in self.bad else {"splitStatus": 0})
+        return {"images": entries, "splitStatus": 0}
 
     def set_state(self, body):
         digest, confirm = body.get("hash"), body.get("confirm", False)
@@ -282,7 +299,7 @@ class Device:
         return {}
 
     def slot_info(self, _body):
-        if "no-slots" in self.bad or "recovery" in self.bad:
+        if "no-slots" in self.bad:
             raise Refused(8, None)
         return {"images": [{"image": 0, "slots": [{"slot": 0, "size": self.slot_bytes},
                                                   {"slot": 1, "size": self.slot_bytes, "upload_image_id": 0}]}]}
@@ -293,6 +310,13 @@ class Device:
         """A reset: revert an unconfirmed trial, or refuse, or swap what is pending."""
         self.resets += 1
         self.session = None
+        if self.recovery:
+            self.recovery -= 1
+            if self.recovery:
+                return  # MCUboot looks at no trailer before it has left
+        elif self.recovery_later:
+            self.recovery, self.recovery_later = self.recovery_later, 0
+            return
         pending, self.pending = self.pending, None
         if pending and not is_valid(self.slots[1]):
             self.slots[1] = None
@@ -332,7 +356,8 @@ class BadServer:
     """A device on a port, served by a thread. Use as a context manager, or start() and stop()."""
 
     def __init__(self, *bad, transport="tcp", framing="console", port=0, **device):
-        wrong = dict(item.split("=", 1) if "=" in item else (item, "1") for item in bad)
+        bare = {"recovery": "inf"}
+        wrong = dict(item.split("=", 1) if "=" in item else (item, bare.get(item, "1")) for item in bad)
         self.device = Device(wrong, **device)
         self.framing_kind, self.transport = framing, transport
         kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM

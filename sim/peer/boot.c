@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bootloader: MCUboot with swap, by move or by offset. Trailers are flags, the swap is instantaneous and takes
+ * its time afterwards; what a power cut in the middle of a swap does is not modelled.
+ */
+#include "internal.h"
+#include <string.h>
+
+enum sim_peer_swap sim_peer_swap_type(const struct sim_peer *peer)
+{
+	const struct sim_peer_slot *slots = peer->slots;
+
+	if (slots[1].magic) {
+		return slots[1].image_ok ? SIM_PEER_SWAP_PERM : SIM_PEER_SWAP_TEST;
+	}
+	if (slots[0].magic && slots[0].copy_done && !slots[0].image_ok) {
+		return SIM_PEER_SWAP_REVERT;
+	}
+	return SIM_PEER_SWAP_NONE;
+}
+
+void sim_peer_slot_erase(struct sim_peer *peer, uint8_t slot)
+{
+	memset(peer->slots[slot].bytes, 0xFF, peer->config.slot_bytes);
+	peer->slots[slot].magic = false;
+	peer->slots[slot].image_ok = false;
+	peer->slots[slot].copy_done = false;
+}
+
+static void swap_contents(struct sim_peer *peer)
+{
+	uint8_t *bytes = peer->slots[0].bytes;
+
+	peer->slots[0].bytes = peer->slots[1].bytes;
+	peer->slots[1].bytes = bytes;
+	peer->slots[1].magic = false;
+	peer->slots[1].image_ok = false;
+	peer->slots[1].copy_done = false;
+	peer->slots[0].magic = true;
+	peer->slots[0].copy_done = true;
+}
+
+void sim_peer_boot(struct sim_peer *peer, uint32_t now)
+{
+	memset(&peer->session, 0, sizeof(peer->session));
+	peer->state = SIM_PEER_BOOTING;
+	peer->boots++;
+	peer->watchdog_due = false;
+	peer->listening = peer->config.recovery_window_ms != 0;
+	peer->state_ms = now + peer->config.recovery_window_ms;
+	if (!peer->listening) {
+		sim_peer_boot_swap(peer, now);
+	}
+}
+
+void sim_peer_boot_swap(struct sim_peer *peer, uint32_t now)
+{
+	enum sim_peer_swap swap = sim_peer_swap_type(peer);
+	uint32_t took = peer->config.boot_ms;
+
+	switch (swap) {
+	case SIM_PEER_SWAP_TEST:
+	case SIM_PEER_SWAP_PERM:
+		if (!sim_peer_image_valid(peer->slots[1].bytes, peer->config.slot_bytes)) {
+			sim_peer_slot_erase(peer, 1); /* "Image in the secondary slot is not valid!" */
+			break;
+		}
+		swap_contents(peer);
+		peer->slots[0].image_ok = swap == SIM_PEER_SWAP_PERM;
+		took += peer->config.swap_ms;
+		break;
+	case SIM_PEER_SWAP_REVERT:
+		swap_contents(peer);
+		peer->slots[0].image_ok = true;
+		took += peer->config.swap_ms;
+		if (peer->config.mode == SIM_PEER_MODE_OFFSET) {
+			/* Swap by offset leaves a stale first sector: the old version is listed twice. */
+			memcpy(peer->slots[1].bytes, peer->slots[0].bytes, peer->config.slot_bytes);
+		}
+		break;
+	default:
+		break;
+	}
+	peer->listening = false;
+	peer->state_ms = now + took;
+}
+
+static void observe_boot(struct sim_peer *peer, uint32_t now)
+{
+	struct sim_peer_image image;
+	uint8_t digest[32] = {0};
+
+	if (peer->config.observe == NULL) {
+		return;
+	}
+	if (sim_peer_image_look(peer->slots[0].bytes, peer->config.slot_bytes, &image)) {
+		sim_peer_sha256(peer->slots[0].bytes, image.length, digest);
+	}
+	const struct sim_peer_event event = {.kind = SIM_PEER_EVENT_BOOT, .now = now, .digest = digest};
+
+	peer->config.observe(peer->config.context, &event);
+}
+
+void sim_peer_boot_done(struct sim_peer *peer, uint32_t now)
+{
+	struct sim_peer_image image;
+	bool factory = sim_peer_image_look(peer->slots[0].bytes, peer->config.slot_bytes, &image) &&
+		       memcmp(image.hash, peer->factory_hash, sizeof(image.hash)) == 0;
+
+	peer->state = peer->config.dead_image && !factory ? SIM_PEER_DEAD : SIM_PEER_RUNNING;
+	if (peer->config.watchdog_ms != 0 && sim_peer_swap_type(peer) == SIM_PEER_SWAP_REVERT) {
+		peer->watchdog_due = true;
+		peer->watchdog_ms = now + peer->config.watchdog_ms;
+	}
+	observe_boot(peer, now);
+}
+
+bool sim_peer_is_updated(const struct sim_peer *peer)
+{
+	struct sim_peer_image image;
+
+	return sim_peer_image_look(peer->slots[0].bytes, peer->config.slot_bytes, &image) &&
+	       memcmp(image.hash, peer->factory_hash, sizeof(image.hash)) != 0 && peer->slots[0].image_ok;
+}

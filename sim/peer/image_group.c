@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Group 1 of the model peripheral: list, set-state, upload, erase, slot info; a build for one image. The order of
+ * checks is that of Zephyr's server.
+ */
+#include "internal.h"
+#include <stdio.h>
+#include <string.h>
+#include <zcbor_encode.h>
+
+enum { STATE = 0, UPLOAD = 1, ERASE = 5, SLOTS = 6 };
+
+/* Group codes. */
+enum {
+	NO_FREE_SLOT = 9,
+	NO_IMAGE = 3,
+	HASH_NOT_FOUND = 8,
+	INVALID_OFFSET = 20,
+	INVALID_LENGTH = 21,
+	INVALID_HEADER = 22,
+	BAD_MAGIC = 23,
+	INVALID_HASH = 24,
+	NOT_NEWER = 27,
+	ALREADY_PENDING = 28,
+	TOO_LARGE = 30,
+	OVERRUN = 31,
+	TEST_OF_ACTIVE = 33,
+};
+
+static bool look(const struct sim_peer *peer, uint8_t slot, struct sim_peer_image *image)
+{
+	return sim_peer_image_look(peer->slots[slot].bytes, peer->config.slot_bytes, image);
+}
+
+static void put_flag(const struct sim_peer_call *call, const char *key, bool value)
+{
+	if (value || !call->peer->config.frugal) {
+		zcbor_tstr_put_term(call->out, key, 20);
+		zcbor_bool_put(call->out, value);
+	}
+}
+
+static void put_slot(const struct sim_peer_call *call, uint8_t slot)
+{
+	enum sim_peer_swap swap = sim_peer_swap_type(call->peer);
+	struct sim_peer_image image;
+	char version[24];
+
+	if (!look(call->peer, slot, &image)) {
+		return;
+	}
+	snprintf(version, sizeof(version), image.version[3] ? "%u.%u.%u.%u" : "%u.%u.%u", image.version[0],
+		 image.version[1], image.version[2], image.version[3]);
+	zcbor_map_start_encode(call->out, 10);
+	zcbor_tstr_put_lit(call->out, "slot");
+	zcbor_uint32_put(call->out, slot);
+	zcbor_tstr_put_lit(call->out, "version");
+	zcbor_tstr_put_term(call->out, version, sizeof(version));
+	if (call->peer->state == SIM_PEER_RECOVERY) { /* built without the options for hash and flags */
+		zcbor_map_end_encode(call->out, 10);
+		return;
+	}
+	zcbor_tstr_put_lit(call->out, "hash");
+	zcbor_bstr_encode_ptr(call->out, (const char *)image.hash, sizeof(image.hash));
+	put_flag(call, "bootable", true);
+	put_flag(call, "pending", slot == 1 && (swap == SIM_PEER_SWAP_TEST || swap == SIM_PEER_SWAP_PERM));
+	put_flag(call, "confirmed",
+		 (swap == SIM_PEER_SWAP_REVERT) == (slot == 1) &&
+		     (slot == 0 || swap == SIM_PEER_SWAP_REVERT));
+	put_flag(call, "active", slot == 0);
+	put_flag(call, "permanent", slot == 1 && swap == SIM_PEER_SWAP_PERM);
+	zcbor_map_end_encode(call->out, 10);
+}
+
+static void list(const struct sim_peer_call *call)
+{
+	zcbor_tstr_put_lit(call->out, "images");
+	zcbor_list_start_encode(call->out, 4);
+	put_slot(call, 0);
+	put_slot(call, 1);
+	zcbor_list_end_encode(call->out, 4);
+	if (!call->peer->config.frugal && call->peer->state != SIM_PEER_RECOVERY) {
+		zcbor_tstr_put_lit(call->out, "splitStatus");
+		zcbor_int32_put(call->out, 0);
+	}
+}
+
+/* Spec 5.3; the slot that a non-empty hash names is the first with it. */
+static void set_state(struct sim_peer_call *call, const struct sim_peer_arguments *arguments)
+{
+	struct sim_peer *peer = call->peer;
+	enum sim_peer_swap swap = sim_peer_swap_type(peer);
+	struct sim_peer_image image;
+	uint8_t slot = 0;
+
+	if (arguments->hash.len == 0) {
+		if (!arguments->confirm) {
+			call->group_rc = INVALID_HASH;
+			return;
+		}
+	} else if (arguments->hash.len != 32) {
+		call->group_rc = INVALID_HASH;
+		return;
+	} else {
+		while (slot < 2 &&
+		       !(look(peer, slot, &image) && memcmp(image.hash, arguments->hash.value, 32) == 0)) {
+			slot++;
+		}
+		if (slot == 2) {
+			call->group_rc = HASH_NOT_FOUND;
+			return;
+		}
+	}
+	peer->writes++;
+	if (slot == 0 && !arguments->confirm) {
+		call->group_rc = TEST_OF_ACTIVE;
+		return;
+	}
+	switch (swap) {
+	case SIM_PEER_SWAP_TEST:
+		if (slot != 1 || arguments->confirm) {
+			call->group_rc = ALREADY_PENDING;
+			return;
+		}
+		break;
+	case SIM_PEER_SWAP_PERM:
+		if (slot == 0 || !arguments->confirm) {
+			call->group_rc = ALREADY_PENDING;
+			return;
+		}
+		break;
+	case SIM_PEER_SWAP_REVERT:
+		if (!arguments->confirm) {
+			call->group_rc = ALREADY_PENDING;
+			return;
+		}
+		if (slot == 0) {
+			peer->slots[0].image_ok = true;
+			peer->watchdog_due = false;
+		}
+		break;
+	default:
+		if (slot == 1) {
+			peer->slots[1].magic = true;
+			peer->slots[1].image_ok = arguments->confirm;
+		}
+		break;
+	}
+	list(call);
+}
+
+static bool slot_in_use(const struct sim_peer *peer)
+{
+	enum sim_peer_swap swap = sim_peer_swap_type(peer);
+
+	return swap == SIM_PEER_SWAP_REVERT || (swap != SIM_PEER_SWAP_NONE && !peer->config.erase_pending);
+}
+
+static uint32_t erase_ms(const struct sim_peer *peer, uint32_t length)
+{
+	uint32_t pages = (length + peer->config.page_bytes - 1) / peer->config.page_bytes;
+
+	return (pages + 1) * peer->config.page_erase_ms; /* and the trailer's */
+}
+
+static bool is_blank(const struct sim_peer *peer, uint8_t slot)
+{
+	const uint8_t *bytes = peer->slots[slot].bytes;
+
+	return bytes[0] == 0xFF && memcmp(bytes, bytes + 1, peer->config.slot_bytes - 1) == 0;
+}
+
+/* The first chunk. @return true: go on and write its data. */
+static bool first_chunk(struct sim_peer_call *call, const struct sim_peer_arguments *a)
+{
+	static const uint8_t magic[4] = {0x3D, 0xB8, 0xF3, 0x96};
+	struct sim_peer *peer = call->peer;
+	struct sim_peer_session *session = &peer->session;
+	struct sim_peer_image image;
+	uint8_t digest[32];
+
+	if (a->data.len < 32) {
+		call->group_rc = INVALID_HEADER;
+	} else if (!a->has_len) {
+		call->group_rc = INVALID_LENGTH;
+	} else if (memcmp(a->data.value, magic, sizeof(magic)) != 0) {
+		call->group_rc = BAD_MAGIC;
+	} else if (a->sha.len > 32) {
+		call->group_rc = INVALID_HASH;
+	} else if (session->open && a->sha.len > 0 && a->sha.len == session->sha_bytes &&
+		   memcmp(a->sha.value, session->sha, a->sha.len) == 0) {
+		return false; /* resume: the answer tells where it stands */
+	} else if (slot_in_use(peer)) {
+		call->group_rc = NO_FREE_SLOT;
+	} else if (a->len > peer->config.slot_bytes) {
+		call->group_rc = TOO_LARGE;
+	} else if (a->upgrade && look(peer, 0, &image) && memcmp(a->data.value + 20, image.version, 3) <= 0) {
+		call->group_rc = NOT_NEWER;
+	}
+	memset(session, 0, sizeof(*session));
+	if (call->group_rc != 0) {
+		return false;
+	}
+	peer->writes++;
+	session->open = true;
+	session->slot = 1;
+	session->size = a->len;
+	session->sha_bytes = (uint8_t)a->sha.len;
+	if (a->sha.len > 0) {
+		memcpy(session->sha, a->sha.value, a->sha.len);
+	}
+	if (peer->config.image_check && a->sha.len == 32) {
+		sim_peer_sha256(peer->slots[1].bytes, a->len, digest);
+		if (memcmp(digest, session->sha, 32) == 0) {
+			session->offset = a->len;
+			return false;
+		}
+	}
+	if (!peer->config.progressive) {
+		call->cost_ms += is_blank(peer, 1) ? 0 : erase_ms(peer, a->len);
+		sim_peer_slot_erase(peer, 1);
+	}
+	return true;
+}
+
+static void write_data(struct sim_peer_call *call, const struct zcbor_string *data)
+{
+	struct sim_peer *peer = call->peer;
+	struct sim_peer_session *session = &peer->session;
+	uint32_t length = (uint32_t)data->len;
+	uint8_t *at = peer->slots[1].bytes + session->offset;
+	const struct sim_peer_fault *fault =
+	    sim_peer_fault_for(peer, SIM_PEER_FAULT_TAKE, call->index, call->upload_index);
+
+	if (fault != NULL && length > fault->value) {
+		length = fault->value;
+	}
+	if (length > session->size - session->offset) {
+		length = session->size - session->offset; /* more than `len` in the first chunk */
+	}
+	if (peer->config.progressive) {
+		uint32_t page = peer->config.page_bytes;
+
+		while (session->erased < session->offset + length &&
+		       session->erased < peer->config.slot_bytes) {
+			memset(peer->slots[1].bytes + session->erased, 0xFF,
+			       page < peer->config.slot_bytes - session->erased
+				   ? page
+				   : peer->config.slot_bytes - session->erased);
+			session->erased += page;
+			call->cost_ms += peer->config.page_erase_ms;
+		}
+		if (session->offset + length == session->size) {
+			peer->slots[1].magic = false;
+			peer->slots[1].image_ok = false;
+		}
+	}
+	if (length > 0) {
+		memcpy(at, data->value, length);
+	}
+	if (sim_peer_fault_for(peer, SIM_PEER_FAULT_FLIP, call->index, call->upload_index) != NULL) {
+		at[0] ^= 0x10;
+	}
+	if (peer->config.observe != NULL) {
+		const struct sim_peer_event event = {.kind = SIM_PEER_EVENT_WRITE,
+						     .now = call->now,
+						     .offset = session->offset,
+						     .length = length,
+						     .bytes = data->value};
+
+		peer->config.observe(peer->config.context, &event);
+	}
+	session->offset += length;
+	call->cost_ms += (uint32_t)((uint64_t)length * peer->config.write_us_per_kib / 1024u / 1000u);
+}
+
+static void upload(struct sim_peer_call *call, const struct sim_peer_arguments *a)
+{
+	struct sim_peer *peer = call->peer;
+	struct sim_peer_session *session = &peer->session;
+	const struct sim_peer_fault *fault;
+	uint8_t digest[32];
+
+	fault = sim_peer_fault_for(peer, SIM_PEER_FAULT_CLAIM, call->index, call->upload_index);
+	if (fault != NULL) {
+		zcbor_tstr_put_lit(call->out, "off");
+		zcbor_uint32_put(call->out, fault->value);
+		return;
+	}
+	fault = sim_peer_fault_for(peer, SIM_PEER_FAULT_BACK, call->index, call->upload_index);
+	if (fault != NULL && session->open && session->offset > fault->value) {
+		session->offset = fault->value;
+	}
+	if (!a->has_off) {
+		call->group_rc = INVALID_OFFSET;
+		memset(session, 0, sizeof(*session));
+		return;
+	}
+	if (a->off == 0) {
+		if (first_chunk(call, a)) {
+			write_data(call, &a->data);
+		}
+	} else if (session->open && a->off == session->offset) {
+		if (a->data.len > session->size - session->offset) {
+			call->group_rc = OVERRUN;
+			memset(session, 0, sizeof(*session));
+		} else {
+			write_data(call, &a->data);
+		}
+	}
+	if (call->group_rc != 0) {
+		return;
+	}
+	zcbor_tstr_put_lit(call->out, "off");
+	zcbor_uint32_put(call->out, session->offset);
+	if (session->open && session->offset == session->size) {
+		if (peer->config.image_check) {
+			sim_peer_sha256(peer->slots[1].bytes, session->size, digest);
+			zcbor_tstr_put_lit(call->out, "match");
+			zcbor_bool_put(call->out, memcmp(digest, session->sha, 32) == 0);
+		}
+		memset(session, 0, sizeof(*session)); /* a last chunk sent again is answered with 0 */
+	}
+}
+
+static void erase(struct sim_peer_call *call, const struct sim_peer_arguments *arguments)
+{
+	struct sim_peer *peer = call->peer;
+	uint32_t slot = arguments->has_slot ? arguments->slot : 1;
+
+	if (slot != 1) {
+		call->group_rc = slot == 0 ? NO_FREE_SLOT : 14;
+		return;
+	}
+	if (slot_in_use(peer)) {
+		call->group_rc = NO_FREE_SLOT;
+		return;
+	}
+	peer->writes++;
+	memset(&peer->session, 0, sizeof(peer->session));
+	if (is_blank(peer, 1)) {
+		call->group_rc = 1; /* measured: erasing an empty slot */
+		return;
+	}
+	call->cost_ms += erase_ms(peer, peer->config.slot_bytes);
+	sim_peer_slot_erase(peer, 1);
+}
+
+static void slots(struct sim_peer_call *call)
+{
+	zcbor_tstr_put_lit(call->out, "images");
+	zcbor_list_start_encode(call->out, 1);
+	zcbor_map_start_encode(call->out, 3);
+	zcbor_tstr_put_lit(call->out, "image");
+	zcbor_uint32_put(call->out, 0);
+	zcbor_tstr_put_lit(call->out, "slots");
+	zcbor_list_start_encode(call->out, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		zcbor_map_start_encode(call->out, 3);
+		zcbor_tstr_put_lit(call->out, "slot");
+		zcbor_uint32_put(call->out, i);
+		zcbor_tstr_put_lit(call->out, "size");
+		zcbor_uint32_put(call->out, call->peer->config.slot_bytes);
+		if (i == 1) {
+			zcbor_tstr_put_lit(call->out, "upload_image_id");
+			zcbor_uint32_put(call->out, 0);
+		}
+		zcbor_map_end_encode(call->out, 3);
+	}
+	zcbor_list_end_encode(call->out, 2);
+	zcbor_map_end_encode(call->out, 3);
+	zcbor_list_end_encode(call->out, 1);
+}
+
+/* Serial recovery writes into slot 0, resumes nothing and checks nothing (spec 4.3, [MB]). */
+static void recovery_upload(struct sim_peer_call *call, const struct sim_peer_arguments *a)
+{
+	struct sim_peer *peer = call->peer;
+	struct sim_peer_session *session = &peer->session;
+
+	peer->writes++;
+	if (a->off == 0) {
+		if (!a->has_len || a->len > peer->config.slot_bytes) {
+			call->rc = 3;
+			return;
+		}
+		session->offset = 0;
+		session->size = a->len;
+		sim_peer_slot_erase(peer, 0);
+	}
+	if (a->off == session->offset && a->data.len <= session->size - session->offset) {
+		memcpy(peer->slots[0].bytes + session->offset, a->data.value, a->data.len);
+		session->offset += (uint32_t)a->data.len;
+	}
+	zcbor_tstr_put_lit(call->out, "off");
+	zcbor_uint32_put(call->out, session->offset);
+}
+
+void sim_peer_image_call(struct sim_peer_call *call)
+{
+	bool recovery = call->peer->state == SIM_PEER_RECOVERY;
+	struct sim_peer_arguments arguments;
+
+	if (call->command == STATE && call->op == 0) {
+		list(call);
+		return;
+	}
+	if (call->command == SLOTS && call->op == 0 && call->peer->config.slot_info && !recovery) {
+		slots(call);
+		return;
+	}
+	if (call->op != 2 || (recovery && call->command != UPLOAD)) {
+		call->rc = 8;
+		return;
+	}
+	if (!sim_peer_arguments_decode(call->body, call->body_length, &arguments)) {
+		call->rc = 3;
+	} else if (recovery) {
+		recovery_upload(call, &arguments);
+	} else if (call->command == STATE) {
+		set_state(call, &arguments);
+	} else if (call->command == UPLOAD) {
+		upload(call, &arguments);
+	} else if (call->command == ERASE) {
+		erase(call, &arguments);
+	} else {
+		call->rc = 8;
+	}
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fleets: who is activated when (canary, max-failed, barrier, image not proven), and more targets than links.
+ */
+#include "cast_sim.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define IMAGE_BYTES 30000u
+
+static void expect(const struct cast_sim *sim, uint16_t index, const char *outcome)
+{
+	const struct cast_sim_node *node = &sim->nodes[index];
+
+	if (strcmp(cast_sim_outcome(node), outcome) != 0) {
+		fail_msg("node %u: %s instead of %s: %s, %s", index, cast_sim_outcome(node), outcome,
+			 node->states, node->trace);
+	}
+}
+
+static void expect_all(const struct cast_sim *sim, const char *outcome)
+{
+	for (uint16_t i = 0; i < sim->count; i++) {
+		expect(sim, i, outcome);
+	}
+}
+
+/* ---- gates ---- */
+
+static void one_canary(void **state)
+{
+	struct cast_sim *sim = cast_sim_new(4, IMAGE_BYTES);
+
+	(void)state;
+	cast_sim_begin(sim);
+	while (cast_sim_step(sim)) {
+		/* Until one is done, one alone is under way. */
+		if (sim->cast.succeeded == 0) {
+			assert_true(sim->activating_peak <= 1);
+		}
+	}
+	expect_all(sim, "done");
+	assert_int_equal(sim->activating_peak, 3);
+	cast_sim_free(sim);
+}
+
+static void no_canary_and_two(void **state)
+{
+	struct cast_sim *sim = cast_sim_new(4, IMAGE_BYTES);
+
+	(void)state;
+	sim->config.canary = 0;
+	cast_sim_run(sim);
+	expect_all(sim, "done");
+	assert_int_equal(sim->activating_peak, 4);
+	cast_sim_free(sim);
+
+	sim = cast_sim_new(6, IMAGE_BYTES);
+	sim->config.canary = 2;
+	cast_sim_begin(sim);
+	while (cast_sim_step(sim)) {
+		if (sim->cast.succeeded < 2) {
+			assert_true(sim->activating_peak <= 2);
+		}
+	}
+	expect_all(sim, "done");
+	assert_int_equal(sim->activating_peak, 4);
+	cast_sim_free(sim);
+}
+
+/* The canary dies, reverts, or is refused: nobody else is touched. */
+static void a_bad_canary_stops_the_fleet(void **state)
+{
+	(void)state;
+	for (unsigned int how = 0; how < 3; how++) {
+		struct cast_sim *sim = cast_sim_new(4, IMAGE_BYTES);
+
+		for (uint16_t i = 0; i < 4; i++) {
+			sim->nodes[i].config.dead_image = how < 2;
+			sim->nodes[i].config.watchdog_ms = how == 1 ? 20000 : 0;
+			if (how == 2) {
+				cast_sim_fault(&sim->nodes[i],
+					       (struct sim_peer_fault){.kind = SIM_PEER_FAULT_FLIP,
+								       .uploads = true,
+								       .first = 9,
+								       .count = 1});
+			}
+		}
+		cast_sim_run(sim);
+		expect(sim, 0,
+		       how == 0   ? "failed never_returned"
+		       : how == 1 ? "reverted reverted"
+				  : "rejected rejected_by_bootloader");
+		for (uint16_t i = 1; i < 4; i++) {
+			expect(sim, i, "held held_max_failed");
+			assert_int_equal(sim->nodes[i].peer.boots, 0);
+			assert_int_equal(sim->nodes[i].status.holds, DFUCAST_HOLDS_STAGED);
+			assert_null(strstr(sim->nodes[i].trace, "test"));
+		}
+		cast_sim_free(sim);
+	}
+}
+
+static void max_failed(void **state)
+{
+	(void)state;
+	for (uint16_t most = 0; most <= 5; most++) {
+		struct cast_sim *sim = cast_sim_new(5, IMAGE_BYTES);
+		uint16_t failed = 0;
+
+		sim->config.max_failed = most;
+		for (uint16_t i = 0; i < 5; i++) {
+			sim->nodes[i].config.dead_image = true;
+		}
+		cast_sim_run(sim);
+		for (uint16_t i = 0; i < 5; i++) {
+			failed = (uint16_t)(failed + (sim->nodes[i].status.state == DFUCAST_STATE_FAILED));
+			assert_int_equal(sim->nodes[i].peer.boots,
+					 sim->nodes[i].status.state == DFUCAST_STATE_FAILED);
+		}
+		assert_int_equal(failed, most ? most : 1);
+		cast_sim_free(sim);
+	}
+}
+
+/* Without a canary the failures come together; those under way are seen through, the late ones are held. */
+static void failures_after_the_canary(void **state)
+{
+	struct cast_sim *sim = cast_sim_new(4, IMAGE_BYTES);
+
+	(void)state;
+	sim->nodes[1].config.dead_image = true;
+	sim->nodes[3].link.appears_ms = 15000; /* verified long after the others were activated */
+	sim->nodes[3].config.service_ms = 900;
+	cast_sim_run(sim);
+	expect(sim, 0, "done");
+	expect(sim, 1, "failed never_returned");
+	expect(sim, 2, "done");
+	expect(sim, 3, "held held_max_failed");
+	cast_sim_free(sim);
+}
+
+static void failures_before_activation_do_not_count(void **state)
+{
+	struct cast_sim *sim = cast_sim_new(4, IMAGE_BYTES);
+
+	(void)state;
+	sim->nodes[0].link.open_err = DFUCAST_ERR_UNREACHABLE;
+	sim->nodes[1].config.mode = 2;
+	cast_sim_run(sim);
+	expect(sim, 0, "failed unreachable");
+	expect(sim, 1, "failed bootloader_mode");
+	expect(sim, 2, "done");
+	expect(sim, 3, "done");
+	cast_sim_free(sim);
+}
+
+static void barrier(void **state)
+{
+	(void)state;
+	for (uint16_t needed = 1; needed <= 4; needed++) {
+		struct cast_sim *sim = cast_sim_new(4, IMAGE_BYTES);
+
+		sim->config.barrier = needed;
+		sim->config.canary = 0;
+		sim->nodes[3].link.appears_ms = 18000;
+		cast_sim_begin(sim);
+		while (cast_sim_step(sim)) {
+			if (needed == 4 && sim->nodes[3].status.state < DFUCAST_STATE_WAITING) {
+				assert_int_equal(sim->activating_peak, 0);
+			}
+		}
+		expect_all(sim, "done");
+		cast_sim_free(sim);
+	}
+}
+
+static void a_barrier_out_of_reach(void **state)
+{
+	struct cast_sim *sim = cast_sim_new(4, IMAGE_BYTES);
+
+	(void)state;
+	sim->config.barrier = 4;
+	sim->nodes[2].link.open_err = DFUCAST_ERR_UNREACHABLE;
+	cast_sim_run(sim);
+	expect(sim, 0, "held held_barrier");
+	expect(sim, 1, "held held_barrier");
+	expect(sim, 2, "failed unreachable");
+	expect(sim, 3, "held held_barrier");
+	cast_sim_free(sim);
+}
+
+/* Nobody is tested or reset before the image is proven. */
+static void an_image_not_proven_is_not_activated(void **state)
+{
+	struct cast_sim *sim = cast_sim_new(3, IMAGE_BYTES);
+
+	(void)state;
+	for (uint16_t i = 0; i < 3; i++) {
+		sim->nodes[i].preset = sim->image;
+		sim->nodes[i].preset_bytes = IMAGE_BYTES;
+	}
+	sim->verify_late = true; /* everybody holds it: no byte is streamed, none is hashed */
+	sim->stop_ms = 60000;
+	cast_sim_run(sim);
+	expect_all(sim, "held aborted");
+	for (uint16_t i = 0; i < 3; i++) {
+		assert_string_equal(sim->nodes[i].trace, "params mode slots list list");
+	}
+	cast_sim_free(sim);
+}
+
+static void proven_by_the_stream(void **state)
+{
+	struct cast_sim *sim = cast_sim_new(3, IMAGE_BYTES);
+
+	(void)state;
+	sim->verify_late = true;
+	sim->hashed = 32; /* the header comes with the plan */
+	cast_sim_run(sim);
+	expect_all(sim, "done");
+	cast_sim_free(sim);
+}
+
+/* ---- waves ---- */
+
+static void more_targets_than_links(void **state)
+{
+	static const uint16_t links[] = {1, 2, 4, 7};
+
+	(void)state;
+	for (unsigned int l = 0; l < 4; l++) {
+		for (unsigned int ble = 0; ble < 2; ble++) {
+			struct cast_sim *sim = cast_sim_new(20, 8000);
+
+			sim->config.links_max = links[l];
+			sim->plan.wait_ms = 600000;
+			for (uint16_t i = 0; i < 20 && ble; i++) {
+				cast_sim_make_ble(&sim->nodes[i], 244);
+				sim->nodes[i].config.buf_size = 900;
+			}
+			cast_sim_run(sim);
+			expect_all(sim, "done");
+			assert_true(sim->links_peak <= links[l]);
+			cast_sim_free(sim);
+		}
+	}
+}
+
+/* The canary is parked as well when links are short: it gets its link back for its activation. */
+static void waves_with_a_barrier(void **state)
+{
+	struct cast_sim *sim = cast_sim_new(10, 8000);
+
+	(void)state;
+	sim->config.links_max = 3;
+	sim->config.barrier = 10;
+	sim->plan.wait_ms = 600000;
+	cast_sim_run(sim);
+	expect_all(sim, "done");
+	cast_sim_free(sim);
+}
+
+static void waves_with_dead_ones(void **state)
+{
+	struct cast_sim *sim = cast_sim_new(9, 8000);
+
+	(void)state;
+	sim->config.links_max = 2;
+	sim->config.max_failed = 9;
+	sim->plan.wait_ms = 300000;
+	for (uint16_t i = 0; i < 9; i += 3) {
+		sim->nodes[i].link.open_err = DFUCAST_ERR_UNREACHABLE;
+	}
+	cast_sim_run(sim);
+	for (uint16_t i = 0; i < 9; i++) {
+		expect(sim, i, i % 3 ? "done" : "failed unreachable");
+	}
+	cast_sim_free(sim);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(one_canary),
+	    cmocka_unit_test(no_canary_and_two),
+	    cmocka_unit_test(a_bad_canary_stops_the_fleet),
+	    cmocka_unit_test(max_failed),
+	    cmocka_unit_test(failures_after_the_canary),
+	    cmocka_unit_test(failures_before_activation_do_not_count),
+	    cmocka_unit_test(barrier),
+	    cmocka_unit_test(a_barrier_out_of_reach),
+	    cmocka_unit_test(an_image_not_proven_is_not_activated),
+	    cmocka_unit_test(proven_by_the_stream),
+	    cmocka_unit_test(more_targets_than_links),
+	    cmocka_unit_test(waves_with_a_barrier),
+	    cmocka_unit_test(waves_with_dead_ones),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
