@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""./dev bench: times on real boards (QEMU microbit, MCUboot, Zephyr 4.4, 384 x 4 buffers), the 49,692 B image.
+
+Every figure is the median of --runs runs, each on a factory-new board. `upload` times run from the first upload
+request to the last byte acknowledged, as `dfucast update --json` reports them; beside the other tools it is the
+whole command, from its start to its end, for each of them on the same board through the same kind of link (pty and
+socat), in turn.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests/interop"))
+
+import boards as beds
+import fixtures
+import images
+
+DFUCAST = ROOT / "build/host/dfucast"
+TIMEOUT_S = 180
+TOOLKIT = """
+import sys, mcumgr_toolkit
+client = mcumgr_toolkit.MCUmgrClient.serial(sys.argv[1])
+client.use_auto_frame_size()
+client.image_upload(open(sys.argv[2], "rb").read())
+"""
+
+
+class BenchError(Exception):
+    pass
+
+
+def dfucast(image, targets, *options):
+    """JSON events of one update; an update that fails is no measurement."""
+    command = [DFUCAST, "update", "--json", *options, image]
+    for target in targets:
+        command += ["--to", target]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    if done.returncode:
+        raise BenchError(f"dfucast: exit {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-1000:]}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def upload_ms(events):
+    """From the first target's first upload request to the last target's last byte."""
+    first = min(e["t_ms"] for e in events if e.get("state") == "uploading")
+    last = max(e["t_ms"] for e in events if e.get("state") == "verifying")
+    return last - first
+
+
+class Bench:
+    def __init__(self, runs, folder):
+        self.runs = runs
+        self.folder = pathlib.Path(folder)
+        self.image = self.folder / "image.bin"
+        self.image.write_bytes(images.with_version(fixtures.board_image(), 1, 1))
+        self.fleet = beds.start_boards(4)
+        self.rows = []
+
+    def row(self, name, what, figure, goal=None, fits=None):
+        self.rows.append({"row": name, "what": what, "figure": round(figure, 3), "goal": goal,
+                          "ok": True if fits is None else bool(fits)})
+
+    def median(self, one, count=1):
+        """Median over the runs of one(targets), on `count` fresh boards."""
+        figures = []
+        for _ in range(self.runs):
+            for board in self.fleet[:count]:
+                board.restart()
+            figures.append(one([board.target for board in self.fleet[:count]]))
+        return statistics.median(figures)
+
+    def upload(self, *options, count=1):
+        return self.median(lambda to: upload_ms(dfucast(self.image, to, "--mode", "upload", *options)), count)
+
+    def windows(self):
+        narrow, wide = self.upload("--window", "1"), self.upload()
+        peak = next(e for e in dfucast(self.image, [self.fresh()], "--mode", "upload") if e["event"] == "summary")
+        self.row("upload_window_1_ms", "one board, --window 1", narrow)
+        self.row("upload_ms", "one board, default window", wide)
+        self.row("window_max", "requests in flight at most (buf_count - 1)", peak["window_max"], "3",
+                 peak["window_max"] == 3)
+        self.row("window_gain", "--window 1 / default window", narrow / wide, ">= 2.8", narrow / wide >= 2.8)
+        return wide
+
+    def fresh(self):
+        self.fleet[0].restart()
+        return self.fleet[0].target
+
+    def four(self, one):
+        four = self.upload(count=4)
+        self.row("upload_four_ms", "four boards at once", four)
+        self.row("four_boards", "four boards / one board", four / one, "<= 1.1", four / one <= 1.1)
+
+    def main_job(self):
+        def whole(to):
+            return next(e for e in dfucast(self.image, to) if e["event"] == "summary")["elapsed_ms"]
+
+        self.row("main_job_one_ms", "one board, upload to confirmed", self.median(whole))
+        self.row("main_job_four_ms", "four boards, canary 1, upload to confirmed", self.median(whole, 4))
+
+    def beside(self):
+        """Whole commands that do the same: upload, activate nothing."""
+        python = sys.executable
+        smpmgr = pathlib.Path(python).with_name("smpmgr")
+        ways = {
+            "dfucast": lambda pty: [DFUCAST, "update", "--mode", "upload", self.image, "--to", f"serial:{pty}"],
+            "smpmgr": lambda pty: [smpmgr, "--port", pty, "image", "upload", self.image],
+            "mcumgr-toolkit": lambda pty: [python, "-c", TOOLKIT, pty, self.image],
+        }
+        times = {name: self.median(lambda to, way=way: self.timed(way, to[0])) for name, way in ways.items()}
+        for name, figure in times.items():
+            self.row(f"beside_{name}_ms", f"{name}, whole upload command over a pty", figure)
+        for name in ("smpmgr", "mcumgr-toolkit"):
+            gain = times[name] / times["dfucast"]
+            self.row(f"beside_{name}", f"{name} / dfucast", gain, "> 1", gain > 1)
+
+    def timed(self, way, target):
+        """Milliseconds of one command through a pty made by socat."""
+        pty = self.folder / "pty"
+        pty.unlink(missing_ok=True)
+        bridge = beds.Process(["socat", f"PTY,link={pty},raw,echo=0", target.replace("tcp:", "TCP:") + ",nodelay"],
+                              self.folder, self.folder / "socat.log")
+        try:
+            end = time.monotonic() + 10
+            while not pty.exists():
+                if time.monotonic() > end:
+                    raise BenchError(f"socat: {bridge.log()}")
+                time.sleep(0.01)
+            start = time.monotonic()
+            done = subprocess.run([str(word) for word in way(pty)], capture_output=True, text=True,
+                                  stdin=subprocess.DEVNULL, timeout=TIMEOUT_S, check=False)
+            taken = (time.monotonic() - start) * 1000
+        finally:
+            bridge.stop()
+        if done.returncode:
+            raise BenchError(f"{way(pty)[0]}: exit {done.returncode}\n{done.stdout[-1500:]}{done.stderr[-1500:]}")
+        return taken
+
+    def run(self):
+        one = self.windows()
+        self.four(one)
+        self.main_job()
+        self.beside()
+        return self.rows
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="one object a row")
+    parser.add_argument("--runs", type=int, default=3, help="runs per figure, at least 1 (3)")
+    args = parser.parse_args()
+    if args.runs < 1:
+        parser.error("--runs is at least 1")
+    if not shutil.which("socat"):
+        sys.exit("bench: socat is missing: apt-get install socat")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            rows = Bench(args.runs, folder).run()
+        except (BenchError, beds.BedError, subprocess.TimeoutExpired) as error:
+            sys.exit(f"bench: {error}")
+    for row in rows:
+        if args.json:
+            print(json.dumps(row))
+        else:
+            goal = f"{row['goal']:>8} {'ok' if row['ok'] else 'MISSED'}" if row["goal"] else ""
+            print(f"{row['what']:<48}{row['figure']:>12.2f} {goal}")
+    return 0 if all(row["ok"] for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
