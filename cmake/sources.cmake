@@ -39,6 +39,7 @@ set(DFUCAST_CORE_SOURCES
   src/cast/ring.c
   src/cast/stream.c
   src/cast/names.c
+  src/cast/outlet.c
 )
 
 set(DFUCAST_PORT_LINUX_SOURCES

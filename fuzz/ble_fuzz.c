@@ -5,7 +5,7 @@
  * length, value.
  *
  * Checked: every frame is as long as its header says; a frame that came in one value is handed on in place;
- * every taken buffer belongs to exactly one link.
+ * every taken buffer belongs to exactly one link; no link passes over more than the longest frame there can be.
  */
 #include <dfucast/ble.h>
 #include <dfucast/port.h>
@@ -88,6 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check(slot <= BUFFER_COUNT && (taken & bit) == 0);
 			check(slot == 0 || (links[i].rx_have >= 8 && links[i].rx_have < BUFFER_BYTES));
 			check(slot == 0 || links[i].rx_skip == 0);
+			check(links[i].rx_skip <= DFUCAST_BLE_FRAME_BYTES_MAX - 8);
 			taken |= bit;
 		}
 		check(taken == pool.used);

@@ -109,40 +109,21 @@ void central_event(struct dfucast_link link, enum central_event event, uint16_t 
 	}
 }
 
-static void answered(void *context, const uint8_t *frame, size_t length)
-{
-	/* Step 6, continue: the answer names the next offset, and the core moves its window there. */
-	dfucast_cast_recv(&central_cast, *(struct dfucast_link *)context, frame, length, board_now());
-}
-
 void central_notification(struct dfucast_link link, const uint8_t *value, size_t length)
 {
-	const struct dfucast_frame_sink sink = {&link, answered};
+	struct dfucast_cast_outlet outlet = {&central_cast, link, board_now()};
+	const struct dfucast_frame_sink sink = dfucast_cast_frame_sink(&outlet);
 	struct connection *connection = &connections[link.target];
 
+	/* Step 6, continue: the answer names the next offset, and the core moves its window there. */
 	if (link.generation == connection->link.generation && connection->value_max != 0)
 		dfucast_ble_recv(&connection->ble, &pool, value, length, &sink);
 }
 
-static size_t frame_begin(void *context)
-{
-	return dfucast_cast_begin(&central_cast, *(struct dfucast_link *)context, board_now());
-}
-
-static void frame_read(void *context, size_t position, uint8_t *buffer, size_t length)
-{
-	dfucast_cast_read(&central_cast, *(struct dfucast_link *)context, position, buffer, length);
-}
-
-static void frame_done(void *context)
-{
-	(void)context; /* done when the stack has taken the value, see below */
-}
-
 static bool send_value(struct connection *connection)
 {
-	const struct dfucast_frame_source source = {&connection->link, frame_begin, frame_read, frame_done};
-	const struct dfucast_ble_link before = connection->ble;
+	struct dfucast_cast_outlet outlet = {&central_cast, connection->link, board_now()};
+	const struct dfucast_frame_source source = dfucast_cast_frame_source(&outlet);
 	uint8_t value[CENTRAL_MTU_MAX - 3];
 	size_t length = 0;
 
@@ -151,12 +132,9 @@ static bool send_value(struct connection *connection)
 	if (length == 0)
 		return false;
 	/* Step 5, write. A value that the stack does not take is made again later: nothing is stored. */
-	if (!board_write_command(connection->link, value, length)) {
-		connection->ble = before;
-		connection->busy = true;
-	} else if (!dfucast_ble_tx_partial(&connection->ble)) {
-		dfucast_cast_sent(&central_cast, connection->link, board_now());
-	}
+	connection->busy = !board_write_command(connection->link, value, length);
+	if (!connection->busy)
+		dfucast_ble_sent(&connection->ble, &source, length);
 	return !connection->busy;
 }
 

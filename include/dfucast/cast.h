@@ -22,6 +22,7 @@
 #define DFUCAST_CAST_H
 
 #include <dfucast/consumer.h>
+#include <dfucast/frame.h>
 #include <dfucast/ring.h>
 
 #ifdef __cplusplus
@@ -93,8 +94,10 @@ struct dfucast_cast {
 };
 
 enum dfucast_request_kind {
-	DFUCAST_REQUEST_OPEN,   /**< complete with _link_up or _link_down */
-	DFUCAST_REQUEST_CLOSE,  /**< complete with _link_down; what comes in between is dropped */
+	DFUCAST_REQUEST_OPEN, /**< complete with _link_up or _link_down */
+	/** Complete with _link_down. What comes in between is dropped; nothing goes out any more: not one _read or _sent
+	 *  for this link, a half-sent frame is given up (reset the carrier's state). */
+	DFUCAST_REQUEST_CLOSE,
 	DFUCAST_REQUEST_RESYNC, /**< complete with _resynced or _link_down */
 };
 
@@ -136,13 +139,29 @@ void dfucast_cast_recv(struct dfucast_cast *cast, struct dfucast_link link, cons
 void dfucast_cast_noise(struct dfucast_cast *cast, struct dfucast_link link, uint32_t now);
 
 /** Length of the next frame for this link; 0: nothing now. It stays begun, whatever else happens, until _sent or
- *  until the link is down. */
+ *  until the link is down or its CLOSE was given out: then the frame is void, and 0 is answered. */
 size_t dfucast_cast_begin(struct dfucast_cast *cast, struct dfucast_link link, uint32_t now);
-/** Bytes [position, position + length) of the begun frame, as often as wanted, in any order. */
+/** Bytes [position, position + length) of the begun frame, as often as wanted, in any order. Asserts that the link is
+ *  up: never after CLOSE was given out for it. */
 void dfucast_cast_read(const struct dfucast_cast *cast, struct dfucast_link link, size_t position,
 		       uint8_t *buffer, size_t length);
 /** The begun frame's last byte went to the wire. */
 void dfucast_cast_sent(struct dfucast_cast *cast, struct dfucast_link link, uint32_t now);
+
+/**
+ * _begin, _read, _sent and _recv as frame source and frame sink of one link, for a carrier (ble.h, framing.h). Set
+ * `now` before each call of the carrier. The source and the sink point to the outlet: it must outlive their use, which
+ * for the carriers here is the one call they are given to, so it may be made anew each time.
+ */
+struct dfucast_cast_outlet {
+	struct dfucast_cast *cast;
+	struct dfucast_link link;
+	uint32_t now;
+};
+/** begin, read and done are _begin, _read and _sent. */
+struct dfucast_frame_source dfucast_cast_frame_source(struct dfucast_cast_outlet *outlet);
+/** frame is _recv. */
+struct dfucast_frame_sink dfucast_cast_frame_sink(struct dfucast_cast_outlet *outlet);
 
 /* ---- time and state ---- */
 

@@ -7,7 +7,7 @@
  * Encoders write one whole frame and return its length, or DFUCAST_ERR_SPACE. Decoders take a body (the bytes
  * after the header), accept definite and indefinite CBOR, skip unknown keys, and return 0 or
  * DFUCAST_ERR_MALFORMED; in the second case nothing in the result may be used. Pointers in results point into
- * the body. No decoder recurses deeper than DFUCAST_SMP_NESTING_MAX, whatever the peer sends.
+ * the body. No decoder recurses, and a body nested deeper than DFUCAST_SMP_NESTING_MAX is malformed.
  */
 #ifndef DFUCAST_SMP_H
 #define DFUCAST_SMP_H
@@ -91,7 +91,7 @@ struct dfucast_smp_error {
 	uint16_t group;
 	uint16_t rc;
 	bool
-	    has_rc; /**< the key `rc` was there, 0 or not (legacy servers and MCUboot serial recovery send it always) */
+	    has_rc; /**< the key `rc` was there, 0 or not (legacy servers; MCUboot serial recovery, but for its list) */
 };
 
 /** The name of a code for people: "NOT_SUPPORTED", "IMG_NO_FREE_SLOT"; NULL when unknown. Host builds only use it;
@@ -145,6 +145,7 @@ struct dfucast_smp_client {
 	uint8_t reserved;
 };
 
+/** No requests outstanding, and version V2. */
 void dfucast_smp_client_init(struct dfucast_smp_client *client, uint8_t sequence_first);
 
 /** Adds a request at the end and gives it the next sequence number. Asserts that there is room.

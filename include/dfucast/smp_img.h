@@ -122,6 +122,7 @@ struct dfucast_smp_slot_info {
 	uint8_t image;
 	uint8_t slot;
 };
+/** At most DFUCAST_SMP_IMG_SLOTS_MAX slots are kept, in the order of the answer; the rest is dropped and not told. */
 struct dfucast_smp_slot_list {
 	struct dfucast_smp_slot_info slots[DFUCAST_SMP_IMG_SLOTS_MAX];
 	uint32_t image_bytes_max[DFUCAST_SMP_IMG_SLOTS_MAX / 2]; /**< per image number; 0: not told */

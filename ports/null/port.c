@@ -75,60 +75,26 @@ void dfucast_null_start(struct dfucast_null_port *port, uint32_t now)
 	dfucast_cast_set_image_verified(&port->cast, now);
 }
 
-/* ---- links: a real port keeps one of these pairs beside each connection ---- */
-
-struct connection {
-	struct dfucast_null_port *port;
-	struct dfucast_link link;
-	uint32_t now;
-};
-
-static size_t frame_begin(void *context)
-{
-	const struct connection *connection = context;
-
-	return dfucast_cast_begin(&connection->port->cast, connection->link, connection->now);
-}
-
-static void frame_read(void *context, size_t position, uint8_t *buffer, size_t length)
-{
-	const struct connection *connection = context;
-
-	dfucast_cast_read(&connection->port->cast, connection->link, position, buffer, length);
-}
-
-static void frame_done(void *context)
-{
-	const struct connection *connection = context;
-
-	dfucast_cast_sent(&connection->port->cast, connection->link, connection->now);
-}
-
-static void frame_here(void *context, const uint8_t *frame, size_t length)
-{
-	const struct connection *connection = context;
-
-	dfucast_cast_recv(&connection->port->cast, connection->link, frame, length, connection->now);
-}
+/* ---- links: a real port keeps the struct dfucast_link of the OPEN beside each connection ---- */
 
 /* A real port has these events from its stack. Here every link is one that is not there any more. */
-static void stale_events(struct connection *connection)
+static void stale_events(struct dfucast_null_port *port, struct dfucast_link link, uint32_t now)
 {
 	static const struct dfucast_link_info info = {.frame_max = 20,
 						      .frame_fallback = 20,
 						      .value_max = 20,
 						      .flags = DFUCAST_LINK_ORDERED | DFUCAST_LINK_FRAGMENTS};
 	static const uint8_t notification[] = {0x09, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x06, 0xBF, 0xFF};
-	const struct dfucast_frame_sink sink = {connection, frame_here};
-	struct dfucast_null_port *port = connection->port;
 	struct dfucast_cast *cast = &port->cast;
-	struct dfucast_ble_link *ble = &port->links[connection->link.target];
+	struct dfucast_cast_outlet outlet = {cast, link, now};
+	const struct dfucast_frame_sink sink = dfucast_cast_frame_sink(&outlet);
+	struct dfucast_ble_link *ble = &port->links[link.target];
 
-	dfucast_cast_link_up(cast, connection->link, &info, connection->now);
-	dfucast_cast_resynced(cast, connection->link, connection->now);
+	dfucast_cast_link_up(cast, link, &info, now);
+	dfucast_cast_resynced(cast, link, now);
 	dfucast_ble_recv(ble, &port->pool, notification, sizeof(notification), &sink);
-	dfucast_cast_noise(cast, connection->link, connection->now);
-	dfucast_cast_link_down(cast, connection->link, DFUCAST_ERR_LINK_LOST, connection->now);
+	dfucast_cast_noise(cast, link, now);
+	dfucast_cast_link_down(cast, link, DFUCAST_ERR_LINK_LOST, now);
 	dfucast_ble_link_reset(ble, &port->pool);
 }
 
@@ -146,13 +112,25 @@ static void do_requests(struct dfucast_null_port *port, uint32_t now)
 	}
 }
 
-/* A real port does this for links on which a write is possible now. */
-static void do_send(struct dfucast_null_port *port, struct connection *connection)
+/* A real port gives the value to its stack. This one takes none, and would be offered the same again. */
+static bool write_value(const uint8_t *value, size_t length)
 {
-	const struct dfucast_frame_source source = {connection, frame_begin, frame_read, frame_done};
-	uint8_t value[20];
+	(void)value;
+	(void)length;
+	return false;
+}
 
-	(void)dfucast_ble_send(&port->links[connection->link.target], &source, value, sizeof(value));
+/* A real port does this for links on which a write is possible now. */
+static void do_send(struct dfucast_null_port *port, struct dfucast_link link, uint32_t now)
+{
+	struct dfucast_cast_outlet outlet = {&port->cast, link, now};
+	const struct dfucast_frame_source source = dfucast_cast_frame_source(&outlet);
+	struct dfucast_ble_link *ble = &port->links[link.target];
+	uint8_t value[20];
+	size_t length = dfucast_ble_send(ble, &source, value, sizeof(value));
+
+	if (length > 0 && write_value(value, length))
+		dfucast_ble_sent(ble, &source, length);
 }
 
 /* A real port asks its source for these bytes, and feeds them when they arrive. */
@@ -174,10 +152,10 @@ bool dfucast_null_run(struct dfucast_null_port *port, uint32_t *now)
 	do_requests(port, *now);
 	for (uint16_t i = 0; i < DFUCAST_NULL_TARGETS; i++) {
 		/* Generation 0 was never given out. */
-		struct connection connection = {port, {.target = i, .generation = 0}, *now};
+		const struct dfucast_link link = {.target = i, .generation = 0};
 
-		stale_events(&connection);
-		do_send(port, &connection);
+		stale_events(port, link, *now);
+		do_send(port, link, *now);
 	}
 	do_feed(port, *now);
 	if (dfucast_cast_is_done(&port->cast))

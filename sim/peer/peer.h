@@ -97,7 +97,7 @@ struct sim_peer_config {
 	uint32_t swap_ms;          /**< on top, for a swap */
 	uint32_t
 	    recovery_window_ms; /**< so long after a reset it waits for a frame, and one holds it in serial recovery; 0: never */
-	uint32_t watchdog_ms;   /**< an unconfirmed image is reset so long after its start; 0: never */
+	uint32_t watchdog_ms; /**< an unconfirmed image is reset so long after its start; 0: never */
 	struct sim_peer_fault faults[SIM_PEER_FAULTS_MAX];
 	void *context;
 	void (*observe)(void *context, const struct sim_peer_event *event); /**< may be NULL */

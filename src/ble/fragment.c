@@ -43,34 +43,36 @@ void dfucast_ble_link_reset(struct dfucast_ble_link *link, struct dfucast_ble_po
 
 bool dfucast_ble_tx_partial(const struct dfucast_ble_link *link)
 {
-	return link->tx_length != 0;
+	return link->tx_position != 0;
 }
 
 size_t dfucast_ble_send(struct dfucast_ble_link *link, const struct dfucast_frame_source *source,
 			uint8_t *value, size_t capacity)
 {
-	size_t rest;
+	size_t length;
 
 	DFUCAST_ASSERT(capacity >= HEADER_BYTES);
-	if (link->tx_length == 0) {
-		size_t length = source->begin(source->context);
+	/* Asked for each value: a frame whose link was closed meanwhile is not there any more and must not be read. */
+	length = source->begin(source->context);
+	if (length == 0)
+		return 0;
+	DFUCAST_ASSERT(length >= HEADER_BYTES && length <= UINT16_MAX && length > link->tx_position);
+	link->tx_length = (uint16_t)length;
+	length -= link->tx_position;
+	if (length > capacity)
+		length = capacity;
+	source->read(source->context, link->tx_position, value, length);
+	return length;
+}
 
-		if (length == 0)
-			return 0;
-		DFUCAST_ASSERT(length >= HEADER_BYTES && length <= UINT16_MAX);
-		link->tx_length = (uint16_t)length;
-		link->tx_position = 0;
-	}
-	rest = (size_t)(link->tx_length - link->tx_position);
-	if (rest < capacity)
-		capacity = rest;
-	source->read(source->context, link->tx_position, value, capacity);
-	link->tx_position = (uint16_t)(link->tx_position + capacity);
-	if (capacity == rest) {
-		link->tx_length = 0;
+void dfucast_ble_sent(struct dfucast_ble_link *link, const struct dfucast_frame_source *source, size_t length)
+{
+	DFUCAST_ASSERT(length > 0 && length <= (size_t)(link->tx_length - link->tx_position));
+	link->tx_position = (uint16_t)(link->tx_position + length);
+	if (link->tx_position == link->tx_length) {
+		link->tx_position = link->tx_length = 0;
 		source->done(source->context);
 	}
-	return capacity;
 }
 
 static void count_drop(struct dfucast_ble_link *link)
@@ -94,7 +96,6 @@ static void take_first(struct dfucast_ble_link *link, struct dfucast_ble_pool *p
 		slot++;
 	if (slot == pool->count || need > pool->bytes_each) {
 		count_drop(link);
-		/* At most 65535: the header is here. */
 		link->rx_skip = (uint16_t)(need - length);
 		return;
 	}
@@ -148,7 +149,7 @@ void dfucast_ble_recv(struct dfucast_ble_link *link, struct dfucast_ble_pool *po
 		return;
 	if ((link->rx_slot != 0 || link->rx_skip != 0) && take_next(link, pool, value, length, sink))
 		return;
-	if (length < HEADER_BYTES) {
+	if (length < HEADER_BYTES || frame_length(value) > DFUCAST_BLE_FRAME_BYTES_MAX) {
 		count_drop(link);
 		return;
 	}

@@ -194,11 +194,13 @@ static void reset_answer(const struct dfucast_update_plan *plan, struct dfucast_
 			 const struct dfucast_smp_error *error, uint32_t now)
 {
 	if (error->rc == 0) {
-		if (u->state == DFUCAST_UPDATE_RESET) {
-			u->holds = DFUCAST_HOLDS_UNKNOWN;
-		}
 		dfucast_update_enter(plan, u, DFUCAST_UPDATE_SWAP, now);
-	} else if (!later(plan, u, error, now)) {
+		return;
+	}
+	if (u->state == DFUCAST_UPDATE_RESET) {
+		u->holds = DFUCAST_HOLDS_PENDING;
+	}
+	if (!later(plan, u, error, now)) {
 		dfucast_update_fail(u, DFUCAST_ERR_REFUSED, error);
 	}
 }

@@ -255,6 +255,9 @@ void dfucast_update_sent(const void *plan, void *device, uint32_t now)
 	if (tx->request == DFUCAST_SMP_REQUEST_ECHO) {
 		return; /* only probes behind a first chunk, which has its own timer */
 	}
+	if (u->state == DFUCAST_UPDATE_RESET && tx->request == DFUCAST_SMP_REQUEST_RESET) {
+		u->holds = DFUCAST_HOLDS_UNKNOWN; /* from here on it may be resetting, whatever is heard */
+	}
 	if (tx->request != DFUCAST_SMP_REQUEST_IMG_UPLOAD) {
 		/* Erasing a slot takes as long as a first chunk's erase. */
 		dfucast_update_arm(u,

@@ -75,19 +75,11 @@ void port_s140_interrupt(void *context)
 
 /* ---- events, in the main context ---- */
 
-static void frame_here(void *context, const uint8_t *frame, size_t length)
-{
-	struct port_s140 *port = ((void **)context)[0];
-	const struct port_s140_connection *connection = ((void **)context)[1];
-
-	dfucast_cast_recv(port->cast, connection->link, frame, length, port->now);
-}
-
 static void notification(struct port_s140 *port, struct port_s140_connection *connection,
 			 const struct s140_event *event)
 {
-	void *context[] = {port, connection};
-	const struct dfucast_frame_sink sink = {context, frame_here};
+	struct dfucast_cast_outlet outlet = {port->cast, connection->link, port->now};
+	const struct dfucast_frame_sink sink = dfucast_cast_frame_sink(&outlet);
 
 	if (!connection->listening) {
 		port->late++; /* nobody has asked for it on this connection: it is for the handle's owner before */
@@ -329,36 +321,10 @@ static void handle_requests(struct port_s140 *port)
 
 /* ---- sending ---- */
 
-struct sender {
-	struct port_s140 *port;
-	struct port_s140_connection *connection;
-	bool whole; /* the value ends its frame */
-};
-
-static size_t frame_begin(void *context)
-{
-	const struct sender *sender = context;
-
-	return dfucast_cast_begin(sender->port->cast, sender->connection->link, sender->port->now);
-}
-
-static void frame_read(void *context, size_t position, uint8_t *buffer, size_t length)
-{
-	const struct sender *sender = context;
-
-	dfucast_cast_read(sender->port->cast, sender->connection->link, position, buffer, length);
-}
-
-static void frame_done(void *context)
-{
-	((struct sender *)context)->whole = true;
-}
-
 static void send_value(struct port_s140 *port, struct port_s140_connection *connection)
 {
-	struct sender sender = {port, connection, false};
-	const struct dfucast_frame_source source = {&sender, frame_begin, frame_read, frame_done};
-	const struct dfucast_ble_link before = connection->ble;
+	struct dfucast_cast_outlet outlet = {port->cast, connection->link, port->now};
+	const struct dfucast_frame_source source = dfucast_cast_frame_source(&outlet);
 	uint8_t value[S140_VALUE_MAX];
 	struct s140_write write = {.handle = S140_ATTRIBUTE_SMP,
 				   .op = S140_WRITE_CMD,
@@ -378,16 +344,13 @@ static void send_value(struct port_s140 *port, struct port_s140_connection *conn
 		s140_irq_enable(port->sd);
 	}
 	if (result != S140_SUCCESS) {
-		/* Nothing of it went out: the same value is made again. The frame is not done before its last value is. */
-		connection->ble = before;
+		/* Nothing of it went out: the same value is made again. */
 		port->refusals++;
 		port->retry = true;
 		return;
 	}
 	connection->in_flight = true;
-	if (sender.whole) {
-		dfucast_cast_sent(port->cast, connection->link, port->now);
-	}
+	dfucast_ble_sent(&connection->ble, &source, write.length);
 }
 
 uint32_t port_s140_run(struct port_s140 *port)

@@ -15,7 +15,8 @@ What it can do wrong (--bad, several at once):
     other-pending        another image waits in slot 1     v1-only        version 1 answers, codes translated
     recovery             as MCUboot serial recovery (smp.md 3.9, 4.3, 5.1): params, list, upload into slot 0 and
                          reset, rc 8 for all else; a list without rc, splitStatus or flags. No reset gets it out
-    recovery=N           the same, and the Nth reset gets it out; recovery=0+N: it goes there after its first reset
+    recovery=N           the same, and the Nth reset gets it out
+    window=S             a frame within S seconds of a reset holds it there, and the next reset gets it out
     never-listed         the list never shows slot 1       lose-first     the very first answer is lost
     lose=I,J,...         these answers are lost, from 0    lose-upload=I,J the same, counting upload answers only
     dead-after-swap      the new image boots and is mute   no-confirm     confirm is accepted and does nothing
@@ -43,7 +44,7 @@ V1_CODES = {8: 1, 9: 6, 21: 3, 22: 3, 23: 1, 24: 3, 28: 6, 30: 1, 31: 1, 33: 1}
 NAMES = {"silence", "garbage", "close", "malformed", "off-backwards", "off-past-end", "foreign", "no-progress",
          "no-params", "no-slots", "small-slot", "other-trial", "other-pending", "v1-only", "recovery",
          "never-listed", "lose-first", "lose", "lose-upload", "dead-after-swap", "no-confirm", "busy",
-         "no-bootloader"}  # fmt: skip
+         "no-bootloader", "window"}  # fmt: skip
 
 
 def small_image(version=(1, 0, 0), fill=0xAA, size=512):
@@ -91,9 +92,9 @@ class Device:
         self.dead = False
         self.resets = self.answers = self.upload_answers = self.foreign = self.recovery_writes = 0
         self.requests = []  # (op, group, command, body) of every request, for tests
-        # Resets that it takes to get out of serial recovery; 0: the application runs. "0+N": N of them later.
-        self.recovery, _, self.recovery_later = self.bad.get("recovery", "0").partition("+")
-        self.recovery, self.recovery_later = float(self.recovery), float(self.recovery_later or 0)
+        self.recovery = float(self.bad.get("recovery", 0))  # resets that it takes to get out of it
+        self.window_s, self.window_end = float(self.bad.get("window", 0)), None
+        self.held = 0  # times a frame held it in the bootloader
         if "other-trial" in self.bad:
             self.slots = [small_image((7, 0, 0), 0x77), self.slots[0]]
             self.confirmed = False
@@ -105,6 +106,12 @@ class Device:
 
     def answer(self, data):
         """The answer frame to a request frame, or None for silence."""
+        if self.window_end is not None:
+            early, self.window_end = time.monotonic() < self.window_end, None
+            if early:
+                self.recovery, self.held = 1, self.held + 1
+                return None
+            self.start()
         if time.monotonic() < self.mute_until or self.dead or len(data) < 8:
             return None
         request = smp.Frame(data)
@@ -307,16 +314,20 @@ class Device:
     # ---- MCUboot ----
 
     def boot(self):
-        """A reset: revert an unconfirmed trial, or refuse, or swap what is pending."""
+        """A reset: revert an unconfirmed trial, or refuse, or swap what is pending; or serial recovery."""
         self.resets += 1
         self.session = None
         if self.recovery:
             self.recovery -= 1
-            if self.recovery:
-                return  # MCUboot looks at no trailer before it has left
-        elif self.recovery_later:
-            self.recovery, self.recovery_later = self.recovery_later, 0
+        if self.recovery:
             return
+        if self.window_s:
+            self.window_end = time.monotonic() + self.window_s
+            return
+        self.start()
+
+    def start(self):
+        """What is pending or unconfirmed is looked at once MCUboot no longer listens."""
         pending, self.pending = self.pending, None
         if pending and not is_valid(self.slots[1]):
             self.slots[1] = None

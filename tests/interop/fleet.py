@@ -36,7 +36,7 @@ def is_settled(board):
     """Running, answering, confirmed, nothing waiting for a reset."""
     try:
         listed = slots(board)
-    except (OSError, smp.Silence):
+    except (KeyError, OSError, smp.Silence):
         return False
     return all(i["slot"] != 0 or (i.get("active") and i.get("confirmed")) for i in listed) and not any(
         i.get("pending") for i in listed)  # fmt: skip
@@ -156,6 +156,14 @@ class Trace:
 
     def requests(self, index=None):
         return [frame for target, outgoing, frame in self.frames if outgoing and index in (None, target)]
+
+    def uploads(self):
+        """For each board the (offset, length) of its upload requests."""
+        found = [[] for _ in range(COUNT)]
+        for target, outgoing, frame in self.frames:
+            if outgoing and (frame.group, frame.command) == (smp.IMG, smp.UPLOAD):
+                found[target].append((frame.body["off"], len(frame.body["data"])))
+        return found
 
     def named(self, index=None):
         """The requests of the image group and the reset, by name: "state?" reads, "state!" writes."""

@@ -33,7 +33,7 @@ ERRORS_MD = (fixtures.ROOT / "docs/errors.md").read_text()
 HINTS_C = (fixtures.ROOT / "apps/cli/hints.c").read_text()
 # Short, so that a mute device does not cost a test half a minute.
 IMPATIENT = ["--gather", 1, "--wait", 2, "--timeout", 0.4, "--retries", 2]
-BOUND_MS = 20_000  # with those; the longest is `no_progress`: 16 pauses, each longer than the one before
+BOUND_MS = 25_000  # with those; the longest is `no_progress`: 16 pauses, each longer than the one before
 VERSION = "1.0.1"
 
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`dfucast update` brings four real boards (MCUboot, Zephyr) through the whole update."""
 
-import os
-
 import pytest
 
 import fleet as fleets
@@ -103,13 +101,10 @@ def assert_sent_in_order(trace, length):
         while steps[0] == "state?":
             steps.pop(0)
         assert steps == ["upload!", "state?", "state!", "state?", "reset!", "state?", "state!", "state?"], steps
-        reached, chunks = 0, []
-        for frame in trace.requests(index):
-            if (frame.group, frame.command) == (smp.IMG, smp.UPLOAD):
-                chunks.append((frame.body["off"], frame.body["off"] + len(frame.body["data"])))
-        for start, end in sorted(chunks):
-            assert start <= reached
-            reached = max(reached, end)
+        reached = 0
+        for offset, part in sorted(trace.uploads()[index]):
+            assert offset <= reached
+            reached = max(reached, offset + part)
         assert reached == length
         sets = [f.body for f in trace.requests(index) if (f.op, f.group, f.command) == (smp.WRITE, smp.IMG, smp.STATE)]
         assert "hash" in sets[0] and not sets[0].get("confirm")
@@ -240,4 +235,5 @@ def test_one_board_by_people(fleet, dfucast, tmp_path):
     path, _image, version = fleet.image(tmp_path)
     result = dfucast("update", path, "--mode", "upload", "--to", fleet[0].target)
     assert result.code == 0 and version in result.out and "done" in result.out, result
-    assert f"{fleet[0].target}: uploading" in result.err and os.linesep in result.err
+    told = [line.split(": ")[1] for line in result.err.splitlines() if f"  {fleet[0].target}: " in line]
+    assert told == ["connecting", "preparing", "uploading", "verifying", "done"], result

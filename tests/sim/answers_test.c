@@ -227,6 +227,31 @@ static void another_clients_session_for_a_moment(void **state)
 	    "done", 2 * IMAGE_BYTES);
 }
 
+/* Nothing taken starts a pause; an answer of before that then names progress: the pause is over, nobody waits on. */
+static void progress_during_a_pause(void **state)
+{
+	(void)state;
+	for (uint8_t buffers = 3; buffers <= 5; buffers++) {
+		for (uint32_t at = 20; at < 30; at++) {
+			struct cast_sim *sim = cast_sim_new(1, IMAGE_BYTES);
+
+			sim->nodes[0].config.buf_count = buffers;
+			cast_sim_fault(&sim->nodes[0], (struct sim_peer_fault){.kind = SIM_PEER_FAULT_TAKE,
+									       .uploads = true,
+									       .first = at,
+									       .count = 1});
+			cast_sim_fault(&sim->nodes[0], (struct sim_peer_fault){.kind = SIM_PEER_FAULT_CLAIM,
+									       .uploads = true,
+									       .first = at + buffers - 2u,
+									       .count = 1,
+									       .value = 9000});
+			cast_sim_run(sim);
+			assert_string_equal(cast_sim_outcome(&sim->nodes[0]), "done");
+			cast_sim_free(sim);
+		}
+	}
+}
+
 /* A first chunk's answer that claims everything is there: the list decides, and one whole upload follows. */
 static void claims_to_hold_everything(void **state)
 {
@@ -318,6 +343,7 @@ int main(void)
 	    cmocka_unit_test(goes_back_for_ever),
 	    cmocka_unit_test(names_offsets_past_the_end),
 	    cmocka_unit_test(another_clients_session_for_a_moment),
+	    cmocka_unit_test(progress_during_a_pause),
 	    cmocka_unit_test(claims_to_hold_everything),
 	    cmocka_unit_test(cannot_be_reached),
 	    cmocka_unit_test(appears_late),

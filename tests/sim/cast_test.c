@@ -154,6 +154,61 @@ static void a_lost_link_is_back_in_time(void **state)
 	}
 }
 
+/* The device goes back behind the ring while a frame is half sent: the frame's bytes stay until it is sent. */
+static void back_behind_the_ring_in_the_middle_of_a_frame(void **state)
+{
+	(void)state;
+	for (uint32_t at = 3; at < 60; at++) {
+		struct cast_sim *sim = cast_sim_new(1, IMAGE_BYTES);
+
+		cast_sim_make_ble(&sim->nodes[0], 120);
+		sim->nodes[0].config.buf_size = 540;
+		sim->nodes[0].link.bytes_per_s = 7000;
+		sim->config.ring_bytes = 512u << (at % 3);
+		cast_sim_fault(
+		    &sim->nodes[0],
+		    (struct sim_peer_fault){
+			.kind = SIM_PEER_FAULT_BACK, .uploads = true, .first = at, .count = 1, .value = 100});
+		cast_sim_run(sim);
+		expect_all(sim, "done");
+		cast_sim_free(sim);
+	}
+}
+
+/* A device that is told it has all, while a chunk is half sent again: others may not push that chunk out of the ring. */
+static void all_there_in_the_middle_of_a_frame(void **state)
+{
+	(void)state;
+	for (uint32_t slower = 20; slower < 400; slower += 20) {
+		for (uint32_t at = 12; at < 17; at++) {
+			struct cast_sim *sim = cast_sim_new(2, 6000);
+			struct cast_sim_node *node = &sim->nodes[0];
+
+			/* One chunk is not taken, the answer to the next, late, claims that all is there. */
+			node->link.bytes_per_s = 2000;
+			sim->config.ring_bytes = 1024;
+			sim->nodes[1].link.bytes_per_s = 2000;
+			sim->nodes[1].config.service_ms = slower;
+			cast_sim_fault(
+			    node, (struct sim_peer_fault){
+				      .kind = SIM_PEER_FAULT_TAKE, .uploads = true, .first = at, .count = 1});
+			cast_sim_fault(node, (struct sim_peer_fault){.kind = SIM_PEER_FAULT_STALL,
+								     .uploads = true,
+								     .first = at + 1,
+								     .count = 1,
+								     .value = 300});
+			cast_sim_fault(node, (struct sim_peer_fault){.kind = SIM_PEER_FAULT_CLAIM,
+								     .uploads = true,
+								     .first = at + 1,
+								     .count = 1,
+								     .value = 6000});
+			cast_sim_run(sim);
+			expect(sim, 1, "done");
+			cast_sim_free(sim);
+		}
+	}
+}
+
 static void as_many_passes_as_allowed(void **state)
 {
 	struct cast_sim *sim = with_a_slow_one(8192, 1500);
@@ -240,6 +295,22 @@ static void who_comes_while_gathering_shares_the_pass(void **state)
 	expect_all(sim, "done");
 	assert_int_equal(sim->cast.passes, 1);
 	assert_int_equal(sim->fed_bytes, IMAGE_BYTES - 32);
+	cast_sim_free(sim);
+}
+
+/* The only one ready is gone again before the gather time is over: nobody is called for it. */
+static void the_first_one_ready_fails(void **state)
+{
+	struct cast_sim *sim = cast_sim_new(2, IMAGE_BYTES);
+
+	(void)state;
+	sim->config.gather_ms = 3000;
+	sim->nodes[1].link.appears_ms = 15000;
+	cast_sim_fault(&sim->nodes[0],
+		       (struct sim_peer_fault){.kind = SIM_PEER_FAULT_GROUP_RC, .first = 4, .value = 12});
+	cast_sim_run(sim);
+	expect(sim, 0, "failed refused");
+	expect(sim, 1, "done");
 	cast_sim_free(sim);
 }
 
@@ -434,12 +505,15 @@ int main(void)
 	    cmocka_unit_test(a_straggler_is_caught_up),
 	    cmocka_unit_test(a_straggler_of_a_source_without_return_ends_behind),
 	    cmocka_unit_test(a_lost_link_is_back_in_time),
+	    cmocka_unit_test(back_behind_the_ring_in_the_middle_of_a_frame),
+	    cmocka_unit_test(all_there_in_the_middle_of_a_frame),
 	    cmocka_unit_test(as_many_passes_as_allowed),
 	    cmocka_unit_test(a_straggler_in_the_middle_of_a_frame),
 	    cmocka_unit_test(all_speeds),
 	    cmocka_unit_test(erasing_is_not_slowness),
 	    cmocka_unit_test(a_late_one_gets_a_pass_of_its_own),
 	    cmocka_unit_test(who_comes_while_gathering_shares_the_pass),
+	    cmocka_unit_test(the_first_one_ready_fails),
 	    cmocka_unit_test(every_kind_of_trouble_at_once),
 	    cmocka_unit_test(answers_of_a_dead_link),
 	    cmocka_unit_test(two_casts_side_by_side),

@@ -220,6 +220,29 @@ static void a_lost_first_chunk_is_noticed(void **state)
 	}
 }
 
+/* Echoes without answers pile up behind a first chunk that takes nothing: no more than the window holds. */
+static void echoes_without_answers(void **state)
+{
+	(void)state;
+	for (uint8_t buffers = 3; buffers <= 6; buffers++) {
+		struct cast_sim *sim = make(&shapes[0]);
+
+		sim->nodes[0].config.buf_count = buffers;
+		cast_sim_fault(&sim->nodes[0],
+			       (struct sim_peer_fault){
+				   .kind = SIM_PEER_FAULT_STALL, .first = 4, .count = 1, .value = 14000});
+		cast_sim_fault(&sim->nodes[0],
+			       (struct sim_peer_fault){.kind = SIM_PEER_FAULT_CLAIM, .first = 4, .count = 1});
+		cast_sim_fault(&sim->nodes[0], (struct sim_peer_fault){.kind = SIM_PEER_FAULT_LOSE_ANSWER,
+								       .first = 5,
+								       .count = buffers - 2u});
+		cast_sim_run(sim);
+		assert_string_equal(cast_sim_outcome(&sim->nodes[0]), "done");
+		assert_true(sim->nodes[0].peer.queue_peak < buffers);
+		cast_sim_free(sim);
+	}
+}
+
 /* A long erase is no loss: the first chunk is sent once, and the session is not begun again. */
 static void a_long_erase_is_waited_for(void **state)
 {
@@ -357,6 +380,7 @@ int main(void)
 	    cmocka_unit_test(cut_from_each_request_on),
 	    cmocka_unit_test(losses_in_the_window_cost_no_time_out),
 	    cmocka_unit_test(a_lost_first_chunk_is_noticed),
+	    cmocka_unit_test(echoes_without_answers),
 	    cmocka_unit_test(a_long_erase_is_waited_for),
 	    cmocka_unit_test(resumes_after_a_cut),
 	    cmocka_unit_test(each_piece_lost),

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#define FRAME_BYTES_MAX 2999u
+#define FRAME_BYTES_MAX DFUCAST_BLE_FRAME_BYTES_MAX
 
 void dfucast_port_assert_failed(const char *file, int line)
 {
@@ -42,19 +42,21 @@ struct outgoing {
 	size_t length;
 	unsigned int left;
 	unsigned int done;
+	bool closed; /* its link is being closed: nothing can be begun, and nothing may be read */
 };
 
 static size_t outgoing_begin(void *context)
 {
 	const struct outgoing *out = context;
 
-	return out->left > 0 ? out->length : 0;
+	return out->left > 0 && !out->closed ? out->length : 0;
 }
 
 static void outgoing_read(void *context, size_t position, uint8_t *buffer, size_t length)
 {
 	const struct outgoing *out = context;
 
+	assert_false(out->closed);
 	assert_true(position <= out->length && length <= out->length - position);
 	memcpy(buffer, out->frame + position, length);
 }
@@ -66,6 +68,25 @@ static void outgoing_done(void *context)
 	assert_true(out->left > 0);
 	out->left--;
 	out->done++;
+}
+
+/* A value that the stack does not take at first, and then takes. @return its length. */
+static size_t try_twice(struct dfucast_ble_link *link, const struct dfucast_frame_source *source,
+			uint8_t *value, size_t capacity)
+{
+	const struct outgoing *out = source->context;
+	uint8_t refused[FRAME_BYTES_MAX];
+	size_t length = dfucast_ble_send(link, source, refused, capacity);
+	bool partial = dfucast_ble_tx_partial(link);
+	unsigned int done = out->done;
+
+	assert_int_equal(dfucast_ble_send(link, source, value, capacity), length);
+	assert_memory_equal(value, refused, length);
+	assert_int_equal(dfucast_ble_tx_partial(link), partial);
+	assert_int_equal(out->done, done);
+	if (length > 0)
+		dfucast_ble_sent(link, source, length);
+	return length;
 }
 
 struct incoming {
@@ -135,7 +156,7 @@ static void send_cuts_at_capacity(void **state)
 				size_t at = 0;
 
 				while (at < length) {
-					size_t n = dfucast_ble_send(&link, &source, value, capacities[c]);
+					size_t n = try_twice(&link, &source, value, capacities[c]);
 					size_t rest = length - at;
 
 					assert_int_equal(n, rest < capacities[c] ? rest : capacities[c]);
@@ -145,7 +166,8 @@ static void send_cuts_at_capacity(void **state)
 					assert_int_equal(out.done, round + (at == length));
 				}
 			}
-			assert_int_equal(dfucast_ble_send(&link, &source, value, capacities[c]), 0);
+			assert_int_equal(try_twice(&link, &source, value, capacities[c]), 0);
+			assert_false(dfucast_ble_tx_partial(&link));
 		}
 	}
 }
@@ -159,10 +181,57 @@ static void send_survives_a_changed_capacity(void **state)
 
 	(void)state;
 	make_frame(frame, 500, 2);
-	assert_int_equal(dfucast_ble_send(&link, &source, value, 20), 20);
-	assert_int_equal(dfucast_ble_send(&link, &source, value + 20, 480), 480);
+	assert_int_equal(try_twice(&link, &source, value, 20), 20);
+	assert_int_equal(try_twice(&link, &source, value + 20, 480), 480);
 	assert_memory_equal(value, frame, 500);
 	assert_int_equal(out.done, 1);
+	/* Also between two tries of one value: only what was taken counts. */
+	out.left = 1;
+	assert_int_equal(dfucast_ble_send(&link, &source, value, 500), 500);
+	assert_int_equal(try_twice(&link, &source, value, 8), 8);
+	assert_int_equal(dfucast_ble_send(&link, &source, value + 8, 20), 20);
+	assert_int_equal(try_twice(&link, &source, value + 8, 492), 492);
+	assert_memory_equal(value, frame, 500);
+	assert_int_equal(out.done, 2);
+}
+
+/* What was made and not taken is nothing yet: the frame may still be another one, or none. */
+static void only_what_was_taken_counts(void **state)
+{
+	struct dfucast_ble_link link = {0};
+	struct dfucast_ble_pool pool;
+	struct outgoing out = {.frame = frame, .length = 100, .left = 2};
+	const struct dfucast_frame_source source = {&out, outgoing_begin, outgoing_read, outgoing_done};
+	uint8_t value[100];
+
+	(void)state;
+	dfucast_ble_pool_init(&pool, value, sizeof(value), 1);
+	make_frame(frame, 100, 11);
+	assert_int_equal(dfucast_ble_send(&link, &source, value, 60), 60);
+	assert_false(dfucast_ble_tx_partial(&link));
+	out.length = 50; /* the link went down and came up again before anything was taken: another frame */
+	make_frame(frame, 50, 12);
+	assert_int_equal(dfucast_ble_send(&link, &source, value, 60), 50);
+	assert_memory_equal(value, frame, 50);
+	assert_int_equal(out.done, 0);
+	dfucast_ble_sent(&link, &source, 50);
+	assert_int_equal(out.done, 1);
+	assert_false(dfucast_ble_tx_partial(&link));
+	/* Half of a frame is out when its link is closed: no more of it is read. */
+	assert_int_equal(try_twice(&link, &source, value, 20), 20);
+	assert_true(dfucast_ble_tx_partial(&link));
+	assert_int_equal(dfucast_ble_send(&link, &source, value, 20), 20);
+	out.closed = true;
+	assert_int_equal(dfucast_ble_send(&link, &source, value, 20), 0);
+	assert_true(dfucast_ble_tx_partial(&link));
+	dfucast_ble_link_reset(&link, &pool);
+	assert_false(dfucast_ble_tx_partial(&link));
+	assert_int_equal(dfucast_ble_send(&link, &source, value, 20), 0);
+	/* Open again: from the start. */
+	out.closed = false;
+	assert_int_equal(try_twice(&link, &source, value, 50), 50);
+	assert_memory_equal(value, frame, 50);
+	assert_int_equal(out.done, 2);
 }
 
 static void whole_frame_is_handed_on_in_place(void **state)
@@ -265,12 +334,13 @@ static void reset_forgets_both_half_frames(void **state)
 	dfucast_ble_pool_init(&pool, memory, sizeof(memory), 1);
 	dfucast_ble_link_reset(&link, &pool);
 	make_frame(frame, 100, 4);
-	assert_int_equal(dfucast_ble_send(&link, &source, value, 20), 20);
+	assert_int_equal(try_twice(&link, &source, value, 20), 20);
 	dfucast_ble_recv(&link, &pool, frame, 20, &sink);
+	assert_true(dfucast_ble_tx_partial(&link));
 	dfucast_ble_link_reset(&link, &pool);
 	assert_false(dfucast_ble_tx_partial(&link));
 	assert_int_equal(pool.used, 0);
-	assert_int_equal(dfucast_ble_send(&link, &source, value, 20), 20);
+	assert_int_equal(try_twice(&link, &source, value, 20), 20);
 	assert_memory_equal(value, frame, 20);
 	/* While a frame was being passed over, too. */
 	pool.used = 1;
@@ -287,7 +357,6 @@ static void longer_than_a_buffer(void **state)
 	struct dfucast_ble_link link = {0};
 	struct dfucast_ble_pool pool;
 	uint8_t memory[64];
-	static uint8_t longest[8 + 65535];
 
 	(void)state;
 	dfucast_ble_pool_init(&pool, memory, sizeof(memory), 1);
@@ -302,15 +371,59 @@ static void longer_than_a_buffer(void **state)
 	assert_int_equal(in.count, 0);
 	assert_int_equal(link.drops, 1);
 	/* The longest frame there can be, passed over in pieces of 20. */
-	longest[2] = longest[3] = 0xFF;
-	for (size_t at = 0; at < sizeof(longest); at += 20)
-		dfucast_ble_recv(&link, &pool, longest + at,
-				 sizeof(longest) - at < 20 ? sizeof(longest) - at : 20, &sink);
+	make_frame(frame, FRAME_BYTES_MAX, 5);
+	for (size_t at = 0; at < FRAME_BYTES_MAX; at += 20)
+		dfucast_ble_recv(&link, &pool, frame + at,
+				 FRAME_BYTES_MAX - at < 20 ? FRAME_BYTES_MAX - at : 20, &sink);
 	assert_int_equal(in.count, 0);
 	assert_int_equal(link.drops, 2);
 	make_frame(frame, 64, 6);
 	dfucast_ble_recv(&link, &pool, frame, 64, &sink);
 	expect_frame(frame, 64);
+}
+
+/* A header that promises more than any server has costs its own value and nothing behind it. */
+static void longer_than_a_frame_can_be(void **state)
+{
+	static const uint32_t promised[] = {FRAME_BYTES_MAX + 1, FRAME_BYTES_MAX + 8, 0x8000, 8 + 0xFFFF};
+	struct dfucast_ble_link link = {0};
+	struct dfucast_ble_pool pool;
+	static uint8_t memory[2 * FRAME_BYTES_MAX];
+	uint8_t value[64];
+
+	(void)state;
+	dfucast_ble_pool_init(&pool, memory, 2 * FRAME_BYTES_MAX, 1);
+	for (uint8_t i = 0; i < sizeof(promised) / sizeof(promised[0]); i++) {
+		make_frame(value, sizeof(value), 13);
+		value[2] = (uint8_t)((promised[i] - 8) >> 8);
+		value[3] = (uint8_t)(promised[i] - 8);
+		dfucast_ble_recv(&link, &pool, value, sizeof(value), &sink);
+		assert_int_equal(in.count, 0);
+		assert_int_equal(link.drops, 3 * i + 1);
+		assert_int_equal(pool.used, 0);
+		assert_int_equal(link.rx_skip, 0);
+		make_frame(frame, 64, 14);
+		dfucast_ble_recv(&link, &pool, frame, 64, &sink);
+		expect_frame(frame, 64);
+		/* The same where the next frame is found while another one is half here. */
+		dfucast_ble_recv(&link, &pool, frame, 60, &sink);
+		assert_int_equal(pool.used, 1);
+		dfucast_ble_recv(&link, &pool, value, sizeof(value), &sink);
+		assert_int_equal(pool.used, 0);
+		assert_int_equal(link.drops, 3 * i + 3);
+		dfucast_ble_recv(&link, &pool, frame, 64, &sink);
+		expect_frame(frame, 64);
+	}
+	/* All of it in one value: no ATT value is that long, and it is garbage just the same. */
+	frame[2] = (FRAME_BYTES_MAX + 1 - 8) >> 8;
+	frame[3] = (uint8_t)(FRAME_BYTES_MAX + 1 - 8);
+	dfucast_ble_recv(&link, &pool, frame, FRAME_BYTES_MAX + 1, &sink);
+	assert_int_equal(in.count, 0);
+	/* One byte less is a frame. */
+	make_frame(frame, FRAME_BYTES_MAX, 15);
+	dfucast_ble_recv(&link, &pool, frame, FRAME_BYTES_MAX - 1, &sink);
+	dfucast_ble_recv(&link, &pool, frame + FRAME_BYTES_MAX - 1, 1, &sink);
+	expect_frame(frame, FRAME_BYTES_MAX);
 }
 
 /* Values that break a rule of section 6.1. */
@@ -423,6 +536,20 @@ static void programmer_errors_assert(void **state)
 	expect_assert_failure(dfucast_ble_pool_init(&pool, memory, 7, 2));
 	expect_assert_failure((void)dfucast_ble_send(&link, &source, memory, 7));
 	expect_assert_failure((void)dfucast_ble_send(&link, &source, memory, 20));
+	/* Taken: nothing, what was never made, more than there is, what a reset has voided. */
+	out.length = 20;
+	expect_assert_failure(dfucast_ble_sent(&link, &source, 20));
+	assert_int_equal(dfucast_ble_send(&link, &source, memory, 20), 20);
+	expect_assert_failure(dfucast_ble_sent(&link, &source, 0));
+	expect_assert_failure(dfucast_ble_sent(&link, &source, 21));
+	dfucast_ble_pool_init(&pool, memory, 20, 1);
+	dfucast_ble_link_reset(&link, &pool);
+	expect_assert_failure(dfucast_ble_sent(&link, &source, 20));
+	/* Connected anew without a reset: the rest of the old frame belongs to nothing. */
+	assert_int_equal(try_twice(&link, &source, memory, 19), 19);
+	out.length = 12;
+	expect_assert_failure((void)dfucast_ble_send(&link, &source, memory, 20));
+	assert_int_equal(out.done, 0);
 }
 
 int main(void)
@@ -431,11 +558,13 @@ int main(void)
 	    cmocka_unit_test(uuids),
 	    cmocka_unit_test(send_cuts_at_capacity),
 	    cmocka_unit_test(send_survives_a_changed_capacity),
+	    cmocka_unit_test(only_what_was_taken_counts),
 	    cmocka_unit_test(whole_frame_is_handed_on_in_place),
 	    cmocka_unit_test(pieces_are_joined),
 	    cmocka_unit_test(links_share_the_pool),
 	    cmocka_unit_test(reset_forgets_both_half_frames),
 	    cmocka_unit_test(longer_than_a_buffer),
+	    cmocka_unit_test(longer_than_a_frame_can_be),
 	    cmocka_unit_test(malformed),
 	    cmocka_unit_test(random_values),
 	    cmocka_unit_test(programmer_errors_assert),
