@@ -213,6 +213,9 @@ void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t elapsed_ms, uin
 	}
 	if (view.in_pass == 0) {
 		cast->streaming = false;
+		if (view.waiting == 0) {
+			cast->gathering = false; /* the one that began it is gone: the next begins anew */
+		}
 		if (view.waiting > 0 && may_begin(cast, now)) {
 			begin_pass(cast, &view);
 			view = (struct view){0};

@@ -102,6 +102,7 @@ static void progress(const struct dfucast_update_plan *plan, struct dfucast_upda
 	u->acked = offset;
 	u->stalls = 0;
 	u->retries = 0;
+	update_clear(u, UPDATE_PAUSE); /* it moves again: no reason to wait */
 	if (u->next < offset) {
 		u->next = offset;
 	}
