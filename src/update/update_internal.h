@@ -52,6 +52,9 @@ enum update_flag {
 #define UPDATE_RESETS_MAX 2u
 #define UPDATE_ATTEMPTS_MAX 4u /* uploads begun from the start */
 
+/* A window that shrank grows by one each time the stream passes a multiple of this; a power of two. */
+#define UPDATE_GROW_BYTES 4096u
+
 /* Times, ms. */
 #define UPDATE_ECHO_MS 3000u      /* between probes while the first chunk's answer is awaited */
 #define UPDATE_PAUSE_MS 100u      /* "wait a little", grows with each stall */

@@ -99,6 +99,9 @@ static bool stalled(const struct dfucast_update_plan *plan, struct dfucast_updat
 static void progress(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t offset,
 		     uint8_t match, uint32_t now)
 {
+	if (u->window < u->window_peak && (offset ^ u->acked) >= UPDATE_GROW_BYTES) {
+		u->window++; /* time-outs made it smaller; so many bytes without one make it larger again */
+	}
 	u->acked = offset;
 	u->stalls = 0;
 	u->retries = 0;
