@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """./dev size: code and memory of the core on Cortex-M4 (-Os). With --json, one object on standard output.
 
-text            what a central links (tools/size/probe_text.c), --gc-sections; zcbor and libgcc in, libc out
-text_full       all objects of src/, nothing dropped
+text            what a central links (tools/size/probe_text.c), --gc-sections, console the one framing; zcbor and
+                libgcc in, libc out
+text_full       all objects of src/ with all framings, nothing dropped
 ram_per_device  what a caller supplies for each device more (tools/size/ram.c)
 ram_fixed       every other buffer but the ring, by name
+
+Asserts are on and trap (DFUCAST_ASSERT_TRAPS, port.h): no file names, no call.
 """
 
 import argparse
@@ -21,9 +24,11 @@ OUT = ROOT / "build/size"
 GOALS = {"text": 8192, "text_full": 16384, "ram_per_device": 128, "ram_fixed": 12288}
 GCC, SIZE, NM = "arm-none-eabi-gcc", "arm-none-eabi-size", "arm-none-eabi-nm"
 FLAGS = ["-std=c11", "-mcpu=cortex-m4", "-mthumb", "-Os", "-ffunction-sections", "-fdata-sections", "-DNDEBUG",
-         f"-fmacro-prefix-map={ROOT}/="]
+         "-DDFUCAST_ASSERT_TRAPS"]
+# `text` has one framing: the console, the longest of the three.
+ONE_FRAMING = ["-DDFUCAST_FRAMING_KINDS=0x1"]
 # Left to the C library of the program that links us; given an address so that their code is not counted.
-LIBC = ["memcpy", "memmove", "memset", "memcmp", "strlen", "dfucast_port_assert_failed"]
+LIBC = ["memcpy", "memmove", "memset", "memcmp", "strlen"]
 COUNTED = re.compile(r"\.(text|rodata|data)(\.|$)")
 
 
@@ -47,11 +52,12 @@ def listed(name):
     return re.findall(r"^\s+(\S+\.c)$", re.search(rf"set\({name}\n(.*?)\)", text, re.S).group(1), re.M)
 
 
-def compile_all(sources, extra=()):
+def compile_all(sources, extra=(), folder="all"):
     """Object path for each source, by the name it is shown under."""
     objects = {}
+    (OUT / folder).mkdir(parents=True, exist_ok=True)
     for name, path in sources.items():
-        objects[name] = OUT / (name.replace("/", "_") + ".o")
+        objects[name] = OUT / folder / (name.replace("/", "_") + ".o")
         run(GCC, *FLAGS, *extra, f"-I{ROOT}/include", f"-I{ROOT}/src", f"-isystem{zcbor()}/include", "-c", path,
             "-o", objects[name])
     return objects
@@ -107,12 +113,12 @@ def port_totals():
 
 
 def measure():
-    OUT.mkdir(parents=True, exist_ok=True)
-    core = compile_all({name: ROOT / name for name in listed("DFUCAST_CORE_SOURCES")})
+    sources = {name: ROOT / name for name in listed("DFUCAST_CORE_SOURCES")}
+    core = compile_all(sources, ONE_FRAMING, "linked")
     parts = compile_all({f"zcbor/{name}": zcbor() / f"src/zcbor_{name}.c" for name in ("common", "decode", "encode")})
     probe = compile_all({"probe": ROOT / "tools/size/probe_text.c"}, ["-Wno-cast-function-type"])["probe"]
     linked, text = linked_text(core | parts, probe)
-    full = text_of(core)
+    full = text_of(compile_all(sources))
     memory = ram()
     return {
         "text": text,
@@ -130,7 +136,7 @@ def measure():
 
 
 def show(sizes):
-    print(f"{'Cortex-M4, -Os':<28}{'bytes':>8}{'goal':>8}")
+    print(f"{'Cortex-M4, -Os, asserts trap':<28}{'bytes':>8}{'goal':>8}")
     for key in ("text", "text_full", "ram_per_device"):
         mark = "" if sizes[key] <= GOALS[key] else "  over"
         print(f"{key:<28}{sizes[key]:>8}{GOALS[key]:>8}{mark}")

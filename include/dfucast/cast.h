@@ -76,21 +76,21 @@ struct dfucast_cast_config {
 
 /** Read-only for callers, except through the functions below. */
 struct dfucast_cast {
-	struct dfucast_cast_config config;
-	struct dfucast_ring ring;
-	uint32_t run_ms; /**< when the cast last looked at the whole fleet */
-	uint32_t gather_end_ms;
-	uint32_t accepted_bytes; /**< image bytes taken into the ring, all passes */
-	uint16_t passes;
-	uint16_t activated; /**< activations begun */
-	uint16_t succeeded; /**< activations that ended `done` */
-	uint16_t failed;    /**< activations that ended otherwise */
-	uint16_t links_open;
 	bool started;
 	bool gathering;
 	bool image_verified;
 	bool streaming; /**< a pass runs */
 	bool held;      /**< somebody held the others back at the last look */
+	uint16_t passes;
+	uint16_t activated; /**< activations begun */
+	uint16_t succeeded; /**< activations that ended `done` */
+	uint16_t failed;    /**< activations that ended otherwise */
+	uint16_t links_open;
+	struct dfucast_cast_config config;
+	struct dfucast_ring ring;
+	uint32_t run_ms; /**< when the cast last looked at the whole fleet */
+	uint32_t gather_end_ms;
+	uint32_t accepted_bytes; /**< image bytes taken into the ring, all passes */
 };
 
 enum dfucast_request_kind {

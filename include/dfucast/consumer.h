@@ -82,11 +82,6 @@ enum dfucast_holds {
 
 /** A device's state for people. Versions are zero until known (`has_before`, `has_after`). */
 struct dfucast_status {
-	uint32_t offset;     /**< image bytes acknowledged */
-	uint32_t sent_bytes; /**< image data sent to it, repeats included */
-	struct dfucast_outcome outcome;
-	struct dfucast_version before;
-	struct dfucast_version after;
 	uint8_t state;       /**< enum dfucast_state */
 	uint8_t holds;       /**< enum dfucast_holds */
 	uint8_t attempts;    /**< times an upload was started */
@@ -97,6 +92,11 @@ struct dfucast_status {
 	bool revert_unproven; /**< the bootloader's mode is not known: the way back is not proven */
 	bool
 	    slot_unknown; /**< nobody told the slot's size: an image too large shows only when flash is full */
+	uint32_t offset;  /**< image bytes acknowledged */
+	uint32_t sent_bytes; /**< image data sent to it, repeats included */
+	struct dfucast_outcome outcome;
+	struct dfucast_version before;
+	struct dfucast_version after;
 };
 
 /** What a device wants of the image stream. */

@@ -24,12 +24,18 @@ extern "C" {
 #endif
 
 /**
- * Programmer errors only: nothing from the air, the wire or a file can reach one. Replace it by defining
- * DFUCAST_ASSERT before this header; the default calls dfucast_port_assert_failed(), which the program
- * supplies and which must not return.
+ * Programmer errors only: nothing from the air, the wire or a file can reach one. Three ways to have them:
+ * - by default a failed one calls dfucast_port_assert_failed(), which the program supplies and which must not return;
+ * - with DFUCAST_ASSERT_TRAPS defined it stops at the processor's trap instruction (a fault on Cortex-M), which needs
+ *   no function and no file names: smaller, and the fault's program counter says as much;
+ * - whoever wants another defines DFUCAST_ASSERT(condition) before this header.
  */
 #ifndef DFUCAST_ASSERT
+#ifdef DFUCAST_ASSERT_TRAPS
+#define DFUCAST_ASSERT(condition) ((condition) ? (void)0 : __builtin_trap())
+#else
 #define DFUCAST_ASSERT(condition) ((condition) ? (void)0 : dfucast_port_assert_failed(__FILE__, __LINE__))
+#endif
 #endif
 void dfucast_port_assert_failed(const char *file, int line);
 

@@ -128,6 +128,13 @@ enum dfucast_smp_request {
 	DFUCAST_SMP_REQUEST_COUNT,
 };
 
+/**
+ * Writes one of these, but RAW, as a whole frame: with an empty body, or with @p text under @p key (both NUL-terminated;
+ * @p key NULL: empty). What needs more than one text has an encoder of its own in smp_os.h or smp_img.h.
+ */
+int dfucast_smp_request_encode(uint8_t *frame, size_t capacity, struct dfucast_smp_id id,
+			       enum dfucast_smp_request request, const char *key, const char *text);
+
 /** One outstanding request: 8 bytes. */
 struct dfucast_smp_pending {
 	uint32_t offset; /**< upload: image offset; RAW: packed identity */
@@ -138,11 +145,11 @@ struct dfucast_smp_pending {
 
 /** Outstanding requests in the order sent, oldest first; a bounded table. Zero-initialise. */
 struct dfucast_smp_client {
-	struct dfucast_smp_pending pending[DFUCAST_SMP_PENDING_MAX];
 	uint8_t count;
 	uint8_t sequence_next;
 	uint8_t version; /**< DFUCAST_SMP_V1 or _V2, used for requests */
 	uint8_t reserved;
+	struct dfucast_smp_pending pending[DFUCAST_SMP_PENDING_MAX];
 };
 
 /** No requests outstanding, and version V2. */

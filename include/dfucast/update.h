@@ -27,6 +27,16 @@ enum dfucast_update_mode {
  * Pointers must stay valid while any device runs.
  */
 struct dfucast_update_plan {
+	uint8_t mode;       /**< enum dfucast_update_mode */
+	uint8_t hash_bytes; /**< 32, 48 or 64 */
+	uint8_t image; /**< image number; above 0 not with TEST_CONFIRM, since confirming means image 0 */
+	uint8_t window_max;   /**< most upload requests in flight, 1 … 4; 0: 4 */
+	uint8_t retries;      /**< tries of a short request beyond the first, and of a silent upload; 0: 4 */
+	bool allow_downgrade; /**< a lower version than the running one is sent too */
+	bool upgrade_only;    /**< also tell the server to refuse what is not newer */
+	bool replace_pending; /**< overwrite another image that waits for the next reset */
+	bool no_reset;        /**< stop after marking the image: the device's next own reset starts it */
+	bool fresh;           /**< ignore what the device already holds: erase, then send everything */
 	const uint8_t
 	    *header; /**< the image's first DFUCAST_IMAGE_HEADER_BYTES bytes: the first chunk, all of it */
 	const uint8_t *sha;   /**< SHA-256 of the whole file, 32 bytes: the key by which a server resumes */
@@ -40,16 +50,6 @@ struct dfucast_update_plan {
 	uint32_t wait_ms;    /**< a link may stay unopened or lost so long; 0: 20000 */
 	uint32_t return_ms;  /**< from reset to the first answer; 0: 60000 and 250 per KiB of image */
 	uint32_t quiet_ms;   /**< silence after a reset on a console link; 0: 5000 */
-	uint8_t hash_bytes;  /**< 32, 48 or 64 */
-	uint8_t image; /**< image number; above 0 not with TEST_CONFIRM, since confirming means image 0 */
-	uint8_t mode;  /**< enum dfucast_update_mode */
-	uint8_t window_max;   /**< most upload requests in flight, 1 … 4; 0: 4 */
-	uint8_t retries;      /**< tries of a short request beyond the first, and of a silent upload; 0: 4 */
-	bool allow_downgrade; /**< a lower version than the running one is sent too */
-	bool upgrade_only;    /**< also tell the server to refuse what is not newer */
-	bool replace_pending; /**< overwrite another image that waits for the next reset */
-	bool no_reset;        /**< stop after marking the image: the device's next own reset starts it */
-	bool fresh;           /**< ignore what the device already holds: erase, then send everything */
 };
 
 /** What a step waits for. The number is `step` in outcomes. */
@@ -82,31 +82,18 @@ enum dfucast_update_state {
 /** "params", "stream" …; static storage. */
 const char *dfucast_update_state_name(enum dfucast_update_state state);
 
-/** One device. Opaque; zero-initialise. Size is what a device costs, see `./dev size`. */
+/**
+ * One device. Opaque; zero-initialise. Size is what a device costs, see `./dev size`. The shortest members come first:
+ * a Cortex-M's 2-byte loads reach 31 bytes into a struct for bytes, 62 for halfwords, 124 for words.
+ */
 struct dfucast_update {
-	struct dfucast_smp_client client;
-	uint32_t deadline_ms; /**< of the state's timer, when TIMER is set */
-	uint32_t limit_ms;    /**< absolute end of patience of a longer stretch (connect, return) */
-	uint32_t acked;       /**< image bytes the server says it has */
-	uint32_t next;        /**< next image byte to send */
-	uint32_t sent_max;    /**< highest image offset ever sent in this session */
-	uint32_t sent_bytes;
-	struct dfucast_version before;
-	uint32_t flags;
-	uint16_t frame_max;   /**< longest frame to send */
-	uint16_t frame_link;  /**< longest frame the link carries, once the device's buffers are known */
-	uint16_t value_max;   /**< longest piece of the link */
-	uint16_t rtt_ms;      /**< smoothed round trip of upload requests; 0: none measured */
-	uint16_t sample_ms;   /**< low bits of the time when the round trip now being measured began */
-	uint16_t error_group; /**< the device's own words, for the outcome */
-	uint16_t error_rc;
-	int8_t err;        /**< enum dfucast_err: why it ended, or last said by the link */
-	uint8_t boot_mode; /**< as told, where it is not a swap mode */
-	uint8_t state;     /**< enum dfucast_update_state */
+	uint8_t state; /**< enum dfucast_update_state */
 	uint8_t
 	    resume; /**< state to go to once the link is up, or the silence over; once ended: where it ended */
 	uint8_t final;           /**< enum dfucast_state once ended */
 	uint8_t holds;           /**< enum dfucast_holds */
+	int8_t err;              /**< enum dfucast_err: why it ended, or last said by the link */
+	uint8_t boot_mode;       /**< as told, where it is not a swap mode */
 	uint8_t link_flags;      /**< enum dfucast_link_flag */
 	uint8_t buffer_overhead; /**< of the link's framing in the device's buffer, bytes */
 	uint8_t window;          /**< requests that may be in flight */
@@ -119,6 +106,22 @@ struct dfucast_update {
 	uint8_t recoveries;      /**< times found in serial recovery */
 	uint8_t sample_sequence; /**< request whose round trip is being measured */
 	uint8_t tx_sequence;     /**< request whose frame is begun, when TX is set */
+	uint16_t error_group;    /**< the device's own words, for the outcome */
+	struct dfucast_smp_client client;
+	uint16_t error_rc;
+	uint16_t frame_max;   /**< longest frame to send */
+	uint16_t frame_link;  /**< longest frame the link carries, once the device's buffers are known */
+	uint16_t value_max;   /**< longest piece of the link */
+	uint16_t rtt_ms;      /**< smoothed round trip of upload requests; 0: none measured */
+	uint16_t sample_ms;   /**< low bits of the time when the round trip now being measured began */
+	uint32_t flags;       /**< what is due, open or known: the private header names the bits */
+	uint32_t deadline_ms; /**< of the state's timer, when TIMER is set */
+	uint32_t limit_ms;    /**< absolute end of patience of a longer stretch (connect, return) */
+	uint32_t acked;       /**< image bytes the server says it has */
+	uint32_t next;        /**< next image byte to send */
+	uint32_t sent_max;    /**< highest image offset ever sent in this session */
+	uint32_t sent_bytes;
+	struct dfucast_version before;
 };
 
 /** For struct dfucast_cast_config: `plan` is a struct dfucast_update_plan, devices are struct dfucast_update. */

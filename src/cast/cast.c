@@ -10,17 +10,32 @@
 #define RETRY_MS_FIRST 100u
 #define RETRY_SHIFT_MAX 5u
 
-uint16_t dfucast_cast_slots_held(const struct dfucast_cast *cast)
+void *dfucast_cast_device(const struct dfucast_cast *cast, unsigned int index)
 {
-	uint16_t held = 0;
+	return (uint8_t *)cast->config.devices + (size_t)index * cast->config.device_bytes;
+}
 
-	for (uint16_t i = 0; i < cast->config.count; i++) {
+enum dfucast_phase dfucast_cast_phase(const struct dfucast_cast *cast, unsigned int index)
+{
+	return cast->config.consumer->phase(cast->config.plan, dfucast_cast_device(cast, index));
+}
+
+void dfucast_cast_stop_device(struct dfucast_cast *cast, unsigned int index, enum dfucast_err why)
+{
+	cast->config.consumer->stop(cast->config.plan, dfucast_cast_device(cast, index), why);
+}
+
+unsigned int dfucast_cast_slots_held(const struct dfucast_cast *cast)
+{
+	unsigned int held = 0;
+
+	for (unsigned int i = 0; i < cast->config.count; i++) {
 		const struct dfucast_cast_target *target = &cast->config.targets[i];
-		enum dfucast_phase phase = cast_phase(cast, i);
+		enum dfucast_phase phase = dfucast_cast_phase(cast, i);
 		bool needs = phase != DFUCAST_PHASE_IDLE && phase != DFUCAST_PHASE_ENDED &&
 			     !(target->flags & CAST_PARKED);
 
-		held = (uint16_t)(held + (needs || target->link != CAST_LINK_DOWN));
+		held += needs || target->link != CAST_LINK_DOWN;
 	}
 	return held;
 }
@@ -32,24 +47,24 @@ uint16_t dfucast_cast_slots_held(const struct dfucast_cast *cast)
  */
 static void admit(struct dfucast_cast *cast, uint32_t now)
 {
-	uint16_t holders = dfucast_cast_slots_held(cast);
-	uint16_t idle = 0; /* cannot be started now */
+	unsigned int holders = dfucast_cast_slots_held(cast);
+	unsigned int idle = 0; /* cannot be started now */
 
-	for (uint16_t i = 0; i < cast->config.count; i++) {
-		if (cast_phase(cast, i) != DFUCAST_PHASE_IDLE) {
+	for (unsigned int i = 0; i < cast->config.count; i++) {
+		if (dfucast_cast_phase(cast, i) != DFUCAST_PHASE_IDLE) {
 			continue;
 		}
 		if (holders < cast->config.links_max) {
 			holders++;
 			cast->config.targets[i].retry_ms = now;
-			cast->config.consumer->start(cast->config.plan, cast_device(cast, i), now);
+			cast->config.consumer->start(cast->config.plan, dfucast_cast_device(cast, i), now);
 		} else {
 			idle++;
 		}
 	}
-	for (uint16_t i = 0; i < cast->config.count && idle > 0; i++) {
+	for (unsigned int i = 0; i < cast->config.count && idle > 0; i++) {
 		struct dfucast_cast_target *target = &cast->config.targets[i];
-		enum dfucast_phase phase = cast_phase(cast, i);
+		enum dfucast_phase phase = dfucast_cast_phase(cast, i);
 
 		if (phase == DFUCAST_PHASE_VERIFIED) {
 			target->flags |= CAST_PARKED;
@@ -158,19 +173,19 @@ static struct dfucast_cast_target *live(const struct dfucast_cast *cast, struct 
 	return target;
 }
 
-static bool wants_link(const struct dfucast_cast *cast, uint16_t index)
+static bool wants_link(const struct dfucast_cast *cast, unsigned int index)
 {
 	return !(cast->config.targets[index].flags & (CAST_PARKED | CAST_CUT)) &&
-	       cast->config.consumer->wants_link(cast->config.plan, cast_device(cast, index));
+	       cast->config.consumer->wants_link(cast->config.plan, dfucast_cast_device(cast, index));
 }
 
-static bool request_for(struct dfucast_cast *cast, uint16_t index, struct dfucast_link_request *request,
+static bool request_for(struct dfucast_cast *cast, unsigned int index, struct dfucast_link_request *request,
 			uint32_t now)
 {
 	struct dfucast_cast_target *target = &cast->config.targets[index];
 	bool wanted = wants_link(cast, index);
 
-	request->link.target = index;
+	request->link.target = (uint16_t)index;
 	switch (target->link) {
 	case CAST_LINK_DOWN:
 		if (!wanted || !cast_reached(now, target->retry_ms)) {
@@ -190,7 +205,8 @@ static bool request_for(struct dfucast_cast *cast, uint16_t index, struct dfucas
 			break;
 		}
 		if (target->link == CAST_LINK_UP &&
-		    cast->config.consumer->wants_resync(cast->config.plan, cast_device(cast, index))) {
+		    cast->config.consumer->wants_resync(cast->config.plan,
+							dfucast_cast_device(cast, index))) {
 			target->link = CAST_LINK_RESYNCING;
 			request->kind = DFUCAST_REQUEST_RESYNC;
 			break;
@@ -205,7 +221,7 @@ static bool request_for(struct dfucast_cast *cast, uint16_t index, struct dfucas
 
 bool dfucast_cast_next_request(struct dfucast_cast *cast, struct dfucast_link_request *request, uint32_t now)
 {
-	for (uint16_t i = 0; i < cast->config.count; i++) {
+	for (unsigned int i = 0; i < cast->config.count; i++) {
 		if (request_for(cast, i, request, now)) {
 			return true;
 		}
@@ -226,7 +242,7 @@ void dfucast_cast_link_up(struct dfucast_cast *cast, struct dfucast_link link,
 	}
 	target->link = CAST_LINK_UP;
 	target->opens = 0;
-	cast->config.consumer->link_up(cast->config.plan, cast_device(cast, link.target), info, now);
+	cast->config.consumer->link_up(cast->config.plan, dfucast_cast_device(cast, link.target), info, now);
 	run(cast, now);
 }
 
@@ -248,7 +264,7 @@ void dfucast_cast_link_down(struct dfucast_cast *cast, struct dfucast_link link,
 	target->opens = (uint8_t)(shift + 1u);
 	cast->links_open--;
 	target->flags = (uint8_t)(target->flags & ~(CAST_CUT | CAST_SENDING));
-	cast->config.consumer->link_down(cast->config.plan, cast_device(cast, link.target),
+	cast->config.consumer->link_down(cast->config.plan, dfucast_cast_device(cast, link.target),
 					 asked ? DFUCAST_ERR_OK : err, now);
 	run(cast, now);
 }
@@ -261,7 +277,7 @@ void dfucast_cast_resynced(struct dfucast_cast *cast, struct dfucast_link link, 
 		return;
 	}
 	target->link = CAST_LINK_UP;
-	cast->config.consumer->resynced(cast->config.plan, cast_device(cast, link.target), now);
+	cast->config.consumer->resynced(cast->config.plan, dfucast_cast_device(cast, link.target), now);
 	run(cast, now);
 }
 
@@ -271,14 +287,15 @@ void dfucast_cast_recv(struct dfucast_cast *cast, struct dfucast_link link, cons
 	if (live(cast, link) == NULL) {
 		return;
 	}
-	cast->config.consumer->recv(cast->config.plan, cast_device(cast, link.target), frame, length, now);
+	cast->config.consumer->recv(cast->config.plan, dfucast_cast_device(cast, link.target), frame, length,
+				    now);
 	run(cast, now);
 }
 
 void dfucast_cast_noise(struct dfucast_cast *cast, struct dfucast_link link, uint32_t now)
 {
 	if (live(cast, link) != NULL) {
-		cast->config.consumer->noise(cast->config.plan, cast_device(cast, link.target), now);
+		cast->config.consumer->noise(cast->config.plan, dfucast_cast_device(cast, link.target), now);
 	}
 }
 
@@ -296,8 +313,8 @@ size_t dfucast_cast_begin(struct dfucast_cast *cast, struct dfucast_link link, u
 	}
 	/* Full: no more comes before somebody moves. Who takes all there is shows that another holds it back. */
 	grant.partial = dfucast_ring_free(&cast->ring) == 0;
-	size_t length =
-	    cast->config.consumer->begin(cast->config.plan, cast_device(cast, link.target), &grant, now);
+	size_t length = cast->config.consumer->begin(cast->config.plan,
+						     dfucast_cast_device(cast, link.target), &grant, now);
 
 	if (length > 0 && (target->flags & CAST_IN_PASS)) {
 		target->flags |= CAST_SENDING;
@@ -316,8 +333,8 @@ void dfucast_cast_read(const struct dfucast_cast *cast, struct dfucast_link link
 	const struct dfucast_image_bytes image = {.context = &cast->ring, .read = read_ring};
 
 	DFUCAST_ASSERT(live(cast, link) != NULL);
-	cast->config.consumer->read(cast->config.plan, cast_device(cast, link.target), &image, position,
-				    buffer, length);
+	cast->config.consumer->read(cast->config.plan, dfucast_cast_device(cast, link.target), &image,
+				    position, buffer, length);
 }
 
 void dfucast_cast_sent(struct dfucast_cast *cast, struct dfucast_link link, uint32_t now)
@@ -326,7 +343,7 @@ void dfucast_cast_sent(struct dfucast_cast *cast, struct dfucast_link link, uint
 
 	if (target != NULL) {
 		target->flags = (uint8_t)(target->flags & ~CAST_SENDING);
-		cast->config.consumer->sent(cast->config.plan, cast_device(cast, link.target), now);
+		cast->config.consumer->sent(cast->config.plan, dfucast_cast_device(cast, link.target), now);
 	}
 }
 
@@ -345,10 +362,10 @@ bool dfucast_cast_deadline(const struct dfucast_cast *cast, uint32_t *deadline)
 	uint32_t when;
 	bool timed = dfucast_cast_stream_deadline(cast, deadline);
 
-	for (uint16_t i = 0; i < cast->config.count; i++) {
+	for (unsigned int i = 0; i < cast->config.count; i++) {
 		const struct dfucast_cast_target *target = &cast->config.targets[i];
 
-		if (cast->config.consumer->deadline(cast->config.plan, cast_device(cast, i), &when)) {
+		if (cast->config.consumer->deadline(cast->config.plan, dfucast_cast_device(cast, i), &when)) {
 			earlier(deadline, &timed, when);
 		}
 		if (target->link == CAST_LINK_DOWN && wants_link(cast, i)) {
@@ -360,12 +377,12 @@ bool dfucast_cast_deadline(const struct dfucast_cast *cast, uint32_t *deadline)
 
 void dfucast_cast_tick(struct dfucast_cast *cast, uint32_t now)
 {
-	for (uint16_t i = 0; i < cast->config.count; i++) {
+	for (unsigned int i = 0; i < cast->config.count; i++) {
 		uint32_t when;
 
-		if (cast->config.consumer->deadline(cast->config.plan, cast_device(cast, i), &when) &&
+		if (cast->config.consumer->deadline(cast->config.plan, dfucast_cast_device(cast, i), &when) &&
 		    cast_reached(now, when)) {
-			cast->config.consumer->tick(cast->config.plan, cast_device(cast, i), now);
+			cast->config.consumer->tick(cast->config.plan, dfucast_cast_device(cast, i), now);
 		}
 	}
 	run(cast, now);
@@ -373,9 +390,9 @@ void dfucast_cast_tick(struct dfucast_cast *cast, uint32_t now)
 
 void dfucast_cast_stop(struct dfucast_cast *cast, enum dfucast_err why, uint32_t now)
 {
-	for (uint16_t i = 0; i < cast->config.count; i++) {
-		if (cast_phase(cast, i) != DFUCAST_PHASE_ENDED) {
-			cast_stop_device(cast, i, why);
+	for (unsigned int i = 0; i < cast->config.count; i++) {
+		if (dfucast_cast_phase(cast, i) != DFUCAST_PHASE_ENDED) {
+			dfucast_cast_stop_device(cast, i, why);
 		}
 	}
 	run(cast, now);
@@ -383,8 +400,8 @@ void dfucast_cast_stop(struct dfucast_cast *cast, enum dfucast_err why, uint32_t
 
 bool dfucast_cast_is_done(const struct dfucast_cast *cast)
 {
-	for (uint16_t i = 0; i < cast->config.count; i++) {
-		if (cast_phase(cast, i) != DFUCAST_PHASE_ENDED) {
+	for (unsigned int i = 0; i < cast->config.count; i++) {
+		if (dfucast_cast_phase(cast, i) != DFUCAST_PHASE_ENDED) {
 			return false;
 		}
 	}
@@ -394,5 +411,5 @@ bool dfucast_cast_is_done(const struct dfucast_cast *cast)
 void dfucast_cast_status(const struct dfucast_cast *cast, uint16_t target, struct dfucast_status *status)
 {
 	DFUCAST_ASSERT(target < cast->config.count);
-	cast->config.consumer->status(cast->config.plan, cast_device(cast, target), status);
+	cast->config.consumer->status(cast->config.plan, dfucast_cast_device(cast, target), status);
 }

@@ -30,20 +30,11 @@ enum cast_flag {
 	CAST_PARKED = 0x10,    /* verified and waiting: its link was given to another target */
 };
 
-static inline void *cast_device(const struct dfucast_cast *cast, uint16_t index)
-{
-	return (uint8_t *)cast->config.devices + (size_t)index * cast->config.device_bytes;
-}
-
-static inline enum dfucast_phase cast_phase(const struct dfucast_cast *cast, uint16_t index)
-{
-	return cast->config.consumer->phase(cast->config.plan, cast_device(cast, index));
-}
-
-static inline void cast_stop_device(struct dfucast_cast *cast, uint16_t index, enum dfucast_err why)
-{
-	cast->config.consumer->stop(cast->config.plan, cast_device(cast, index), why);
-}
+/* cast.c: element `index` of the caller's array, and what its protocol says of it. Not inline: they are called from
+ * everywhere, and each is ten instructions. */
+void *dfucast_cast_device(const struct dfucast_cast *cast, unsigned int index);
+enum dfucast_phase dfucast_cast_phase(const struct dfucast_cast *cast, unsigned int index);
+void dfucast_cast_stop_device(struct dfucast_cast *cast, unsigned int index, enum dfucast_err why);
 
 /* Wrapping time: a is at or after b. */
 static inline bool cast_reached(uint32_t now, uint32_t when)
@@ -57,7 +48,7 @@ void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t elapsed_ms, uin
 bool dfucast_cast_stream_deadline(const struct dfucast_cast *cast, uint32_t *deadline);
 
 /* Slots in use, at most links_max. */
-uint16_t dfucast_cast_slots_held(const struct dfucast_cast *cast);
+unsigned int dfucast_cast_slots_held(const struct dfucast_cast *cast);
 
 /* Activates whom barrier, canary and max-failed allow; holds whom they stop for good. */
 void dfucast_cast_gate_run(struct dfucast_cast *cast, uint32_t now);

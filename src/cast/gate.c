@@ -7,61 +7,61 @@
 #include "cast_internal.h"
 
 struct tally {
-	uint16_t verified; /* wait for activation now */
-	uint16_t passed;   /* have been verified in this run, or needed nothing */
-	uint16_t coming;   /* may still become verified */
-	uint16_t running;  /* activations under way */
+	unsigned int verified; /* wait for activation now */
+	unsigned int passed;   /* have been verified in this run, or needed nothing */
+	unsigned int coming;   /* may still become verified */
+	unsigned int running;  /* activations under way */
 };
 
-/* Counts each device's activation and its end exactly once, wherever it happened. */
-static void account(struct dfucast_cast *cast, uint16_t index, enum dfucast_phase phase)
+/* Past the gate: each device is counted once. */
+static void count_activation(struct dfucast_cast *cast, struct dfucast_cast_target *target)
 {
-	struct dfucast_cast_target *target = &cast->config.targets[index];
-
-	if (phase == DFUCAST_PHASE_ACTIVATING && !(target->flags & CAST_ACTIVATED)) {
-		target->flags |=
-		    CAST_ACTIVATED; /* found on trial of this image: it is past the gate already */
+	if (!(target->flags & CAST_ACTIVATED)) {
+		target->flags |= CAST_ACTIVATED;
 		cast->activated++;
 	}
-	if (phase == DFUCAST_PHASE_ENDED && (target->flags & CAST_ACTIVATED) &&
-	    !(target->flags & CAST_COUNTED)) {
-		struct dfucast_status status;
+}
 
+/* A device has ended: counts the end of its activation, once. @return whether it counts as passed. */
+static bool count_end(struct dfucast_cast *cast, unsigned int index)
+{
+	struct dfucast_cast_target *target = &cast->config.targets[index];
+	struct dfucast_status status;
+
+	dfucast_cast_status(cast, (uint16_t)index, &status);
+	bool done = status.state == DFUCAST_STATE_DONE;
+
+	if (!(target->flags & CAST_ACTIVATED)) {
+		return done;
+	}
+	if (!(target->flags & CAST_COUNTED)) {
 		target->flags |= CAST_COUNTED;
-		dfucast_cast_status(cast, index, &status);
-		if (status.state == DFUCAST_STATE_DONE) {
+		if (done) {
 			cast->succeeded++;
 		} else {
 			cast->failed++;
 		}
 	}
+	return true;
 }
 
 static void survey(struct dfucast_cast *cast, struct tally *tally)
 {
-	for (uint16_t i = 0; i < cast->config.count; i++) {
-		enum dfucast_phase phase = cast_phase(cast, i);
-
-		account(cast, i, phase);
-		switch (phase) {
+	for (unsigned int i = 0; i < cast->config.count; i++) {
+		switch (dfucast_cast_phase(cast, i)) {
 		case DFUCAST_PHASE_VERIFIED:
 			tally->verified++;
 			tally->passed++;
 			break;
 		case DFUCAST_PHASE_ACTIVATING:
+			/* Not always activated from here: it may have been found on trial of this image. */
+			count_activation(cast, &cast->config.targets[i]);
 			tally->running++;
 			tally->passed++;
 			break;
-		case DFUCAST_PHASE_ENDED: {
-			struct dfucast_status status;
-
-			dfucast_cast_status(cast, i, &status);
-			if (status.state == DFUCAST_STATE_DONE ||
-			    (cast->config.targets[i].flags & CAST_ACTIVATED)) {
-				tally->passed++;
-			}
+		case DFUCAST_PHASE_ENDED:
+			tally->passed += count_end(cast, i);
 			break;
-		}
 		default:
 			tally->coming++;
 			break;
@@ -71,9 +71,9 @@ static void survey(struct dfucast_cast *cast, struct tally *tally)
 
 static void hold_all(struct dfucast_cast *cast, enum dfucast_err why)
 {
-	for (uint16_t i = 0; i < cast->config.count; i++) {
-		if (cast_phase(cast, i) == DFUCAST_PHASE_VERIFIED) {
-			cast_stop_device(cast, i, why);
+	for (unsigned int i = 0; i < cast->config.count; i++) {
+		if (dfucast_cast_phase(cast, i) == DFUCAST_PHASE_VERIFIED) {
+			dfucast_cast_stop_device(cast, i, why);
 		}
 	}
 }
@@ -81,12 +81,9 @@ static void hold_all(struct dfucast_cast *cast, enum dfucast_err why)
 /* How many may be under way at once, given what has been proven so far. */
 static uint32_t allowance(const struct dfucast_cast *cast)
 {
-	uint16_t canary = cast->config.count > 1 ? cast->config.canary : 0;
+	unsigned int canary = cast->config.count > 1 ? cast->config.canary : 0;
 
-	if (cast->succeeded >= canary) {
-		return UINT32_MAX;
-	}
-	return (uint32_t)(canary - cast->succeeded);
+	return cast->succeeded >= canary ? UINT32_MAX : canary - cast->succeeded;
 }
 
 void dfucast_cast_gate_run(struct dfucast_cast *cast, uint32_t now)
@@ -105,18 +102,18 @@ void dfucast_cast_gate_run(struct dfucast_cast *cast, uint32_t now)
 		return;
 	}
 	if (tally.passed < cast->config.barrier) {
-		if ((uint32_t)tally.passed + tally.coming < cast->config.barrier) {
+		if (tally.passed + tally.coming < cast->config.barrier) {
 			hold_all(cast, DFUCAST_ERR_HELD_BARRIER); /* it cannot be reached any more */
 		}
 		return;
 	}
 	uint32_t allowed = allowance(cast);
-	uint16_t held = dfucast_cast_slots_held(cast);
+	unsigned int held = dfucast_cast_slots_held(cast);
 
-	for (uint16_t i = 0; i < cast->config.count && tally.running < allowed; i++) {
+	for (unsigned int i = 0; i < cast->config.count && tally.running < allowed; i++) {
 		struct dfucast_cast_target *target = &cast->config.targets[i];
 
-		if (cast_phase(cast, i) != DFUCAST_PHASE_VERIFIED) {
+		if (dfucast_cast_phase(cast, i) != DFUCAST_PHASE_VERIFIED) {
 			continue;
 		}
 		if ((target->flags & CAST_PARKED) && target->link == CAST_LINK_DOWN) {
@@ -125,9 +122,9 @@ void dfucast_cast_gate_run(struct dfucast_cast *cast, uint32_t now)
 			}
 			held++;
 		}
-		target->flags = (uint8_t)((target->flags | CAST_ACTIVATED) & ~CAST_PARKED);
-		cast->activated++;
+		target->flags = (uint8_t)(target->flags & ~CAST_PARKED);
+		count_activation(cast, target);
 		tally.running++;
-		cast->config.consumer->activate(cast->config.plan, cast_device(cast, i), now);
+		cast->config.consumer->activate(cast->config.plan, dfucast_cast_device(cast, i), now);
 	}
 }

@@ -9,17 +9,17 @@
 struct view {
 	uint32_t lowest_waiting; /* smallest offset wanted by a device that is not in the pass */
 	uint32_t lowest_kept;    /* smallest offset still needed by a device in the pass */
-	uint16_t waiting;        /* devices that want bytes and are not in the pass */
-	uint16_t in_pass;
-	uint16_t starving; /* in the pass, and have taken all the ring can give */
+	unsigned int waiting;    /* devices that want bytes and are not in the pass */
+	unsigned int in_pass;
+	unsigned int starving; /* in the pass, and have taken all the ring can give */
 };
 
-static bool taking(const struct dfucast_cast *cast, uint16_t index, struct dfucast_want *want)
+static bool taking(const struct dfucast_cast *cast, unsigned int index, struct dfucast_want *want)
 {
-	if (cast_phase(cast, index) != DFUCAST_PHASE_TAKING) {
+	if (dfucast_cast_phase(cast, index) != DFUCAST_PHASE_TAKING) {
 		return false;
 	}
-	cast->config.consumer->want(cast->config.plan, cast_device(cast, index), want);
+	cast->config.consumer->want(cast->config.plan, dfucast_cast_device(cast, index), want);
 	return true;
 }
 
@@ -27,7 +27,7 @@ static bool taking(const struct dfucast_cast *cast, uint16_t index, struct dfuca
  * What a device in the pass still needs of the ring. A frame once begun is read until it is sent, even when its
  * device has gone back behind the ring meanwhile, or wants no more bytes at all: the tail stays where it is.
  */
-static bool needs(const struct dfucast_cast *cast, uint16_t index, struct dfucast_want *want)
+static bool needs(const struct dfucast_cast *cast, unsigned int index, struct dfucast_want *want)
 {
 	if (!taking(cast, index, want)) {
 		*want = (struct dfucast_want){.sending = true};
@@ -45,7 +45,7 @@ static void look(struct dfucast_cast *cast, struct view *view)
 {
 	view->lowest_waiting = UINT32_MAX;
 	view->lowest_kept = UINT32_MAX;
-	for (uint16_t i = 0; i < cast->config.count; i++) {
+	for (unsigned int i = 0; i < cast->config.count; i++) {
 		struct dfucast_cast_target *target = &cast->config.targets[i];
 		struct dfucast_want want;
 
@@ -99,7 +99,7 @@ static bool let_stragglers_go(struct dfucast_cast *cast, uint32_t elapsed_ms)
 {
 	bool changed = false;
 
-	for (uint16_t i = 0; i < cast->config.count; i++) {
+	for (unsigned int i = 0; i < cast->config.count; i++) {
 		struct dfucast_cast_target *target = &cast->config.targets[i];
 		struct dfucast_want want;
 
@@ -152,11 +152,11 @@ static void begin_pass(struct dfucast_cast *cast, const struct view *view)
 	    cast->config.rewinds && (cast->config.passes_max == 0 || cast->passes < cast->config.passes_max);
 
 	if (back && !allowed) {
-		for (uint16_t i = 0; i < cast->config.count; i++) {
+		for (unsigned int i = 0; i < cast->config.count; i++) {
 			struct dfucast_want want;
 
 			if (taking(cast, i, &want) && !want.patient && want.keep < cast->ring.tail) {
-				cast_stop_device(cast, i, DFUCAST_ERR_BEHIND);
+				dfucast_cast_stop_device(cast, i, DFUCAST_ERR_BEHIND);
 			}
 		}
 		return;
@@ -166,7 +166,7 @@ static void begin_pass(struct dfucast_cast *cast, const struct view *view)
 	}
 	move_to(cast, view->lowest_waiting);
 	cast->streaming = true;
-	for (uint16_t i = 0; i < cast->config.count; i++) {
+	for (unsigned int i = 0; i < cast->config.count; i++) {
 		cast->config.targets[i].flags = (uint8_t)(cast->config.targets[i].flags & ~CAST_LET_GO);
 		cast->config.targets[i].blocked_ms = 0;
 	}
@@ -175,13 +175,13 @@ static void begin_pass(struct dfucast_cast *cast, const struct view *view)
 /* The start rule: when every device has joined, ended or cannot be reached now, or the gather time is over. */
 static bool may_begin(struct dfucast_cast *cast, uint32_t now)
 {
-	uint16_t unseen = 0;
+	unsigned int unseen = 0;
 
 	if (cast->passes > 0) {
 		return true;
 	}
-	for (uint16_t i = 0; i < cast->config.count; i++) {
-		if (cast_phase(cast, i) == DFUCAST_PHASE_PREPARING) {
+	for (unsigned int i = 0; i < cast->config.count; i++) {
+		if (dfucast_cast_phase(cast, i) == DFUCAST_PHASE_PREPARING) {
 			unseen++;
 		}
 	}

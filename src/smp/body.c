@@ -7,7 +7,6 @@
 
 #include <dfucast/port.h>
 #include <string.h>
-#include <zcbor_decode.h>
 #include <zcbor_encode.h>
 
 #define MAJOR(head) ((head) / 32u)
@@ -26,6 +25,18 @@ static unsigned int argument_bytes(unsigned int head)
 	unsigned int additional = ADDITIONAL(head) - ZCBOR_VALUE_IS_1_BYTE;
 
 	return additional < 4u ? 1u << additional : 0u;
+}
+
+/** The number in an item's head, all of whose bytes are there: a value, a length or a count. */
+static uint64_t argument(const uint8_t *head)
+{
+	unsigned int bytes = argument_bytes(*head);
+	uint64_t value = bytes != 0 ? 0 : ADDITIONAL(*head);
+
+	for (; bytes != 0; bytes--) {
+		value = value << 8 | *++head;
+	}
+	return value;
 }
 
 /**
@@ -71,26 +82,23 @@ static const uint8_t *item_end(const uint8_t *at, const uint8_t *end)
 			if (bytes > (size_t)(end - at) || (bytes == 0 && value > ZCBOR_VALUE_IN_HEADER)) {
 				return NULL;
 			}
-			if (bytes != 0) {
-				value = 0;
-			}
-			/* Numbers over 65535 need only stay that: no body is longer, see decode. */
-			for (; bytes != 0; bytes--) {
-				value = value > UINT16_MAX ? value : value << 8 | *at;
-				at++;
-			}
+			uint64_t number = argument(at - 1);
+
+			at += bytes;
+			value = 0;
 			if (major == ZCBOR_MAJOR_TYPE_TAG) {
 				value = 1;
-			} else if (major - ZCBOR_MAJOR_TYPE_BSTR >
+			} else if (major - ZCBOR_MAJOR_TYPE_BSTR <=
 				   ZCBOR_MAJOR_TYPE_MAP - ZCBOR_MAJOR_TYPE_BSTR) {
-				value = 0;
-			} else if (value > (size_t)(end - at)) {
-				return NULL;
-			} else if (major < ZCBOR_MAJOR_TYPE_LIST) {
-				at += value;
-				value = 0;
-			} else {
-				value <<= major - ZCBOR_MAJOR_TYPE_LIST;
+				if (number > (size_t)(end - at)) {
+					return NULL;
+				}
+				if (major < ZCBOR_MAJOR_TYPE_LIST) {
+					at += number;
+				} else {
+					/* No body is longer than 65535, see decode: nothing is lost. */
+					value = (uint32_t)number << (major - ZCBOR_MAJOR_TYPE_LIST);
+				}
 			}
 		}
 		--*left;
@@ -125,9 +133,45 @@ static bool item_next(struct dfucast_smp_text *rest, struct dfucast_smp_text *it
 	return true;
 }
 
+/** Reads an integer. @return false: it is none, too large for the field, or written longer than the field is. */
+static bool number_read(const uint8_t *at, unsigned int kind, unsigned int width, void *result)
+{
+	unsigned int major = MAJOR(*at);
+	uint64_t number = argument(at);
+	bool is_negative = major == ZCBOR_MAJOR_TYPE_NINT;
+
+	if (kind == DFUCAST_SMP_KIND_CODE) {
+		*(uint16_t *)result = is_negative || number > UINT16_MAX ? UINT16_MAX : (uint16_t)number;
+		return major <= ZCBOR_MAJOR_TYPE_NINT;
+	}
+	if (argument_bytes(*at) > width) {
+		return false;
+	}
+	if (kind == DFUCAST_SMP_KIND_INT) {
+		/* A negative number is written as its complement. */
+		*(uint32_t *)result = is_negative ? ~(uint32_t)number : (uint32_t)number;
+		return major <= ZCBOR_MAJOR_TYPE_NINT && number <= INT32_MAX;
+	}
+	switch (width) {
+	case 1:
+		*(uint8_t *)result = (uint8_t)number;
+		break;
+	case 2:
+		*(uint16_t *)result = (uint16_t)number;
+		break;
+	case 4:
+		*(uint32_t *)result = (uint32_t)number;
+		break;
+	default:
+		*(uint64_t *)result = number;
+		break;
+	}
+	return major == ZCBOR_MAJOR_TYPE_PINT;
+}
+
 /**
- * Reads one whole, checked item of the wanted kind. Numbers are zcbor's business; for everything else the scan has
- * left nothing to do but to look at the first byte. @return false: it is of another kind, or too large.
+ * Reads one whole, checked item of the wanted kind: for everything but numbers the scan has left nothing to do but to
+ * look at the first byte. @return false: it is of another kind, or too large.
  */
 static bool item_read(struct dfucast_smp_text item, unsigned int kind, unsigned int width, void *result)
 {
@@ -138,38 +182,18 @@ static bool item_read(struct dfucast_smp_text item, unsigned int kind, unsigned 
 	bool is_indefinite = ADDITIONAL(head) == ADDITIONAL_INDEFINITE;
 	unsigned int skip = 1u + argument_bytes(head);
 
+	if (kind < DFUCAST_SMP_KIND_BOOL) {
+		return number_read(at, kind, width, result);
+	}
 	if (kind == DFUCAST_SMP_KIND_BOOL) {
 		*byte = (uint8_t)((*byte & ~width) | ((head & 1u) != 0 ? width : 0u));
 		return (head | 1u) == (DFUCAST_SMP_PUT_BOOL | ZCBOR_BOOL_TO_SIMPLE | 1u);
 	}
-	if (kind >= DFUCAST_SMP_KIND_BYTES) {
-		content->text = item.text + skip;
-		content->length = item.length - skip - (is_indefinite ? 1u : 0u);
-		/* Kinds and major types are in the same order. Strings in pieces would have to be put together. */
-		return MAJOR(head) == kind - DFUCAST_SMP_KIND_BYTES + ZCBOR_MAJOR_TYPE_BSTR &&
-		       !(is_indefinite && kind < DFUCAST_SMP_KIND_LIST);
-	}
-
-	zcbor_state_t state = {
-	    .payload = at, .payload_end = at + item.length, .elem_count = ZCBOR_LARGE_ELEM_COUNT};
-	int32_t code;
-#ifdef ZCBOR_CANONICAL
-	/* That option makes zcbor refuse integers in a longer form than needed; answers are taken as they come. */
-	struct zcbor_state_constant lenient = {.enforce_canonical = false};
-
-	state.constant_state = &lenient;
-#endif
-	if (kind == DFUCAST_SMP_KIND_UINT) {
-		return zcbor_uint_decode(&state, result, width);
-	}
-	if (kind == DFUCAST_SMP_KIND_INT) {
-		return zcbor_int_decode(&state, result, width);
-	}
-	if (!zcbor_int_decode(&state, &code, sizeof(code)) || code < 0 || code > UINT16_MAX) {
-		code = UINT16_MAX;
-	}
-	*(uint16_t *)result = (uint16_t)code;
-	return MAJOR(head) <= ZCBOR_MAJOR_TYPE_NINT;
+	content->text = item.text + skip;
+	content->length = item.length - skip - (is_indefinite ? 1u : 0u);
+	/* Kinds and major types are in the same order. Strings in pieces would have to be put together. */
+	return MAJOR(head) == kind - DFUCAST_SMP_KIND_BYTES + ZCBOR_MAJOR_TYPE_BSTR &&
+	       !(is_indefinite && kind < DFUCAST_SMP_KIND_LIST);
 }
 
 int dfucast_smp_body_map(struct dfucast_smp_text map, const struct dfucast_smp_schema *schema, void *result)

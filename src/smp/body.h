@@ -4,12 +4,13 @@
  * CBOR bodies, inside the SMP codec only: a builder for requests, and one decoder for all answers, driven by
  * tables of the keys an answer may have.
  *
- * zcbor reads numbers and writes the heads of all values. What is done here instead:
- * - Structure: where an item ends, and what lies inside a string, list or map. zcbor_any_skip() calls itself once for
- *   every level of the input, and a peer could exhaust a microcontroller's stack with a few hundred bytes of 0x81;
- *   zcbor's map functions need a backup state for each level, and 300 bytes of code. The scan used here has a fixed
- *   stack of DFUCAST_SMP_NESTING_MAX counters. It checks the whole body once before anything is decoded, and then
- *   finds the bounds of keys, values and list elements.
+ * zcbor writes the heads of all values. What is done here instead:
+ * - Reading: where an item ends, what its head says, and what lies inside a string, list or map. zcbor_any_skip() calls
+ *   itself once for every level of the input, and a peer could exhaust a microcontroller's stack with a few hundred bytes
+ *   of 0x81; zcbor's map functions need a backup state for each level. The scan used here has a fixed stack of
+ *   DFUCAST_SMP_NESTING_MAX counters. It checks the whole body once before anything is decoded, and then finds the bounds
+ *   of keys, values and list elements. Since it reads every head anyway, zcbor's reading of numbers would be 500 bytes of
+ *   code for what is done already.
  * - The map head of requests: always definite, whether or not zcbor was built with ZCBOR_CANONICAL.
  */
 #ifndef DFUCAST_SMP_BODY_H
@@ -70,8 +71,8 @@ int dfucast_smp_build_empty(uint8_t *frame, size_t capacity, struct dfucast_smp_
 /* ---- answers ----------------------------------------------------------------------------------------------- */
 
 enum dfucast_smp_kind {
-	DFUCAST_SMP_KIND_UINT,  /**< `width` bytes */
-	DFUCAST_SMP_KIND_INT,   /**< `width` bytes, signed */
+	DFUCAST_SMP_KIND_UINT,  /**< `width` bytes: 1, 2, 4 or 8 */
+	DFUCAST_SMP_KIND_INT,   /**< int32_t, `width` 4 */
 	DFUCAST_SMP_KIND_CODE,  /**< any integer as uint16_t; 65535 for what does not fit in less */
 	DFUCAST_SMP_KIND_BOOL,  /**< the bits of `width` in a byte: 1 for a bool */
 	DFUCAST_SMP_KIND_BYTES, /**< this and the following: struct dfucast_smp_text, the content */

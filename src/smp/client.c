@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file
- * The requests that wait for an answer, and which of them an answer belongs to. Spec section 1, "Client matching
+ * The requests this client makes, those that wait for an answer, and which of them an answer belongs to. Spec section 1, "Client matching
  * rule". What an entry's offset and length mean is the business of who added it.
  */
 #include "body.h"
@@ -23,6 +23,15 @@ static const uint16_t requests[DFUCAST_SMP_REQUEST_COUNT] = {
     [DFUCAST_SMP_REQUEST_IMG_ERASE] = DFUCAST_SMP_BODY_WRITE(DFUCAST_SMP_GROUP_IMG, DFUCAST_SMP_IMG_ERASE),
     [DFUCAST_SMP_REQUEST_IMG_SLOTS] = DFUCAST_SMP_BODY_READ(DFUCAST_SMP_GROUP_IMG, DFUCAST_SMP_IMG_SLOTS),
 };
+
+int dfucast_smp_request_encode(uint8_t *frame, size_t capacity, struct dfucast_smp_id id,
+			       enum dfucast_smp_request request, const char *key, const char *text)
+{
+	const struct dfucast_smp_text value = {text, key != NULL ? strlen(text) : 0};
+
+	DFUCAST_ASSERT(request > DFUCAST_SMP_REQUEST_RAW && request < DFUCAST_SMP_REQUEST_COUNT);
+	return dfucast_smp_build_text(frame, capacity, id, requests[request], key, &value);
+}
 
 uint32_t dfucast_smp_raw_pack(enum dfucast_smp_op op, uint16_t group, uint8_t command)
 {

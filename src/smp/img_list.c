@@ -29,14 +29,14 @@ int dfucast_smp_image_set_encode(uint8_t *frame, size_t capacity, struct dfucast
 
 struct lists {
 	struct dfucast_smp_text images;
-	int64_t split_status;
+	uint16_t split_status; /* only whether it is there matters */
 };
 
 enum { FOUND_SPLIT_STATUS = 1 << 1 };
 
 static const struct dfucast_smp_field lists_fields[] = {
     {"images", DFUCAST_SMP_KIND_LIST, 0, offsetof(struct lists, images)},
-    {"splitStatus", DFUCAST_SMP_KIND_INT, 8, offsetof(struct lists, split_status)},
+    {"splitStatus", DFUCAST_SMP_KIND_CODE, 0, offsetof(struct lists, split_status)},
 };
 DFUCAST_SMP_SCHEMA(lists, struct lists);
 

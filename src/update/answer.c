@@ -5,11 +5,22 @@
  */
 #include "update_internal.h"
 
+bool dfucast_update_says(const struct dfucast_smp_error *error, enum dfucast_smp_rc rc)
+{
+	return error->group == DFUCAST_GROUP_NONE && error->rc == rc;
+}
+
+bool dfucast_update_says_busy(const struct dfucast_smp_error *error)
+{
+	return dfucast_update_says(error, DFUCAST_SMP_RC_BUSY) ||
+	       dfucast_update_says(error, DFUCAST_SMP_RC_NO_MEMORY);
+}
+
 /* The server knows only SMP version 1: everything in that, this request first. */
 static bool speaks_older(struct dfucast_update *u, const struct dfucast_smp_error *error)
 {
-	if (error->group != DFUCAST_GROUP_NONE || error->rc != DFUCAST_SMP_RC_VERSION_TOO_NEW ||
-	    u->client.version == DFUCAST_SMP_V1) {
+	if (u->client.version == DFUCAST_SMP_V1 ||
+	    !dfucast_update_says(error, DFUCAST_SMP_RC_VERSION_TOO_NEW)) {
 		return false;
 	}
 	u->client.version = DFUCAST_SMP_V1;
@@ -18,9 +29,9 @@ static bool speaks_older(struct dfucast_update *u, const struct dfucast_smp_erro
 }
 
 static void params_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			  const uint8_t *body, size_t length, struct dfucast_smp_error *error, uint32_t now)
+			  const uint8_t *body, size_t length, struct dfucast_smp_error *error)
 {
-	struct dfucast_smp_params params = {0, 0};
+	struct dfucast_smp_params params;
 	uint32_t window = 1;
 
 	if (dfucast_smp_params_decode(body, length, error, &params) != 0) {
@@ -52,13 +63,13 @@ static void params_answer(const struct dfucast_update_plan *plan, struct dfucast
 		most = DFUCAST_SMP_PENDING_MAX;
 	}
 	u->window = (uint8_t)(window < most ? window : most);
-	dfucast_update_enter(plan, u, DFUCAST_UPDATE_MODE, now);
+	dfucast_update_enter(u, DFUCAST_UPDATE_MODE);
 }
 
-static void mode_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, const uint8_t *body,
-			size_t length, struct dfucast_smp_error *error, uint32_t now)
+static void mode_answer(struct dfucast_update *u, const uint8_t *body, size_t length,
+			struct dfucast_smp_error *error)
 {
-	struct dfucast_smp_bootloader bootloader = {.mode = DFUCAST_BOOT_UNKNOWN};
+	struct dfucast_smp_bootloader bootloader;
 
 	if (dfucast_smp_bootloader_decode(body, length, error, &bootloader) != 0) {
 		update_set(u, UPDATE_MALFORMED);
@@ -70,17 +81,17 @@ static void mode_answer(const struct dfucast_update_plan *plan, struct dfucast_u
 	} else if (bootloader.mode != DFUCAST_BOOT_SWAP_SCRATCH &&
 		   bootloader.mode != DFUCAST_BOOT_SWAP_MOVE && bootloader.mode != DFUCAST_BOOT_SWAP_OFFSET) {
 		u->boot_mode = (uint8_t)bootloader.mode;
-		dfucast_update_fail(u, DFUCAST_ERR_MODE_UNSUPPORTED, NULL);
+		dfucast_update_fail(u, DFUCAST_ERR_MODE_UNSUPPORTED);
 		return;
 	}
-	dfucast_update_enter(plan, u, DFUCAST_UPDATE_SLOTS, now);
+	dfucast_update_enter(u, DFUCAST_UPDATE_SLOTS);
 }
 
 /* The size of the slot the image goes to: the second of its image number, as all swap modes have it. */
 static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			 const uint8_t *body, size_t length, struct dfucast_smp_error *error, uint32_t now)
+			 const uint8_t *body, size_t length, struct dfucast_smp_error *error)
 {
-	struct dfucast_smp_slot_list list = {.count = 0};
+	struct dfucast_smp_slot_list list;
 	uint32_t room = plan->slot_bytes;
 
 	if (dfucast_smp_slot_list_decode(body, length, error, &list) != 0) {
@@ -88,7 +99,7 @@ static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_
 		return;
 	}
 	if (error->rc == 0) {
-		for (uint8_t i = 0; i < list.count; i++) {
+		for (unsigned int i = 0; i < list.count; i++) {
 			const struct dfucast_smp_slot_info *slot = &list.slots[i];
 
 			if (slot->image == plan->image && slot->slot == 1 && slot->rc == 0 &&
@@ -105,20 +116,17 @@ static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_
 	if (room == 0) {
 		update_set(u, UPDATE_SLOT_UNKNOWN);
 	} else if (plan->image_bytes > room) {
-		dfucast_update_fail(u, DFUCAST_ERR_IMAGE_TOO_LARGE, NULL);
+		dfucast_update_fail(u, DFUCAST_ERR_IMAGE_TOO_LARGE);
 		return;
 	}
-	dfucast_update_enter(plan, u, DFUCAST_UPDATE_INSPECT, now);
+	dfucast_update_enter(u, DFUCAST_UPDATE_INSPECT);
 }
 
 /* A request that the device may take later: the same again after a pause, as often as a silent one. */
 static bool later(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 		  const struct dfucast_smp_error *error, uint32_t now)
 {
-	bool busy = error->group == DFUCAST_GROUP_NONE &&
-		    (error->rc == DFUCAST_SMP_RC_BUSY || error->rc == DFUCAST_SMP_RC_NO_MEMORY);
-
-	if (busy && ++u->retries <= update_retries_max(plan)) {
+	if (dfucast_update_says_busy(error) && ++u->retries <= update_retries_max(plan)) {
 		dfucast_update_arm(u, update_timeout_ms(plan), now);
 		return true;
 	}
@@ -134,29 +142,14 @@ static void list_answer(const struct dfucast_update_plan *plan, struct dfucast_u
 		update_set(u, UPDATE_MALFORMED);
 		return;
 	}
-	if (error->rc != 0) {
-		if (!later(plan, u, error, now)) {
-			bool absent =
-			    error->group == DFUCAST_GROUP_NONE && error->rc == DFUCAST_SMP_RC_NOT_SUPPORTED;
-
-			dfucast_update_fail(u, absent ? DFUCAST_ERR_NOT_SUPPORTED : DFUCAST_ERR_REFUSED,
-					    error);
-		}
-		return;
-	}
-	switch (u->state) {
-	case DFUCAST_UPDATE_INSPECT:
-		dfucast_update_inspect(plan, u, &list, now);
-		break;
-	case DFUCAST_UPDATE_VERIFY:
-		dfucast_update_check_verify(plan, u, &list, now);
-		break;
-	case DFUCAST_UPDATE_PRECHECK:
-		dfucast_update_check_pending(plan, u, &list, now);
-		break;
-	default: /* RETURN, FINAL */
-		dfucast_update_check_return(plan, u, &list, now);
-		break;
+	if (error->rc == 0) {
+		dfucast_update_judge(plan, u, &list, now);
+	} else if (!later(plan, u, error, now)) {
+		dfucast_update_refuse(u,
+				      dfucast_update_says(error, DFUCAST_SMP_RC_NOT_SUPPORTED)
+					  ? DFUCAST_ERR_NOT_SUPPORTED
+					  : DFUCAST_ERR_REFUSED,
+				      error);
 	}
 }
 
@@ -167,26 +160,25 @@ static void set_answer(const struct dfucast_update_plan *plan, struct dfucast_up
 	/* Old servers know one code for every wrong state. Whether it matters, the list that follows tells. */
 	bool pending_already =
 	    (error->group == DFUCAST_SMP_GROUP_IMG && error->rc == DFUCAST_SMP_IMG_RC_ALREADY_PENDING) ||
-	    (error->group == DFUCAST_GROUP_NONE && error->rc == DFUCAST_SMP_RC_BAD_STATE);
+	    dfucast_update_says(error, DFUCAST_SMP_RC_BAD_STATE);
 
 	if (error->rc == 0 || (u->state == DFUCAST_UPDATE_TEST && pending_already)) {
 		u->holds = u->state == DFUCAST_UPDATE_TEST ? DFUCAST_HOLDS_PENDING : u->holds;
-		dfucast_update_enter(
-		    plan, u, u->state == DFUCAST_UPDATE_TEST ? DFUCAST_UPDATE_PRECHECK : DFUCAST_UPDATE_FINAL,
-		    now);
+		dfucast_update_enter(u, u->state == DFUCAST_UPDATE_TEST ? DFUCAST_UPDATE_PRECHECK
+									: DFUCAST_UPDATE_FINAL);
 		return;
 	}
 	if (later(plan, u, error, now)) {
 		return;
 	}
 	if (u->state == DFUCAST_UPDATE_CONFIRM) {
-		dfucast_update_fail(u, DFUCAST_ERR_NOT_CONFIRMED, error);
-	} else if (error->group == DFUCAST_GROUP_NONE && error->rc == DFUCAST_SMP_RC_NOT_SUPPORTED) {
+		dfucast_update_refuse(u, DFUCAST_ERR_NOT_CONFIRMED, error);
+	} else if (dfucast_update_says(error, DFUCAST_SMP_RC_NOT_SUPPORTED)) {
 		/* No set-state: the bootloader does not swap, it starts the higher version at the next reset. */
 		u->holds = DFUCAST_HOLDS_PENDING;
-		dfucast_update_fail(u, DFUCAST_ERR_MODE_UNSUPPORTED, error);
+		dfucast_update_refuse(u, DFUCAST_ERR_MODE_UNSUPPORTED, error);
 	} else {
-		dfucast_update_fail(u, DFUCAST_ERR_REFUSED, error);
+		dfucast_update_refuse(u, DFUCAST_ERR_REFUSED, error);
 	}
 }
 
@@ -194,31 +186,31 @@ static void reset_answer(const struct dfucast_update_plan *plan, struct dfucast_
 			 const struct dfucast_smp_error *error, uint32_t now)
 {
 	if (error->rc == 0) {
-		dfucast_update_enter(plan, u, DFUCAST_UPDATE_SWAP, now);
+		dfucast_update_await_reset(plan, u, now);
 		return;
 	}
 	if (u->state == DFUCAST_UPDATE_RESET) {
 		u->holds = DFUCAST_HOLDS_PENDING;
 	}
 	if (!later(plan, u, error, now)) {
-		dfucast_update_fail(u, DFUCAST_ERR_REFUSED, error);
+		dfucast_update_refuse(u, DFUCAST_ERR_REFUSED, error);
 	}
 }
 
 static void short_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			 enum dfucast_smp_request request, const uint8_t *body, size_t length, uint32_t now)
 {
-	struct dfucast_smp_error error = {.group = DFUCAST_GROUP_NONE};
+	struct dfucast_smp_error error;
 
 	switch (request) {
 	case DFUCAST_SMP_REQUEST_PARAMS:
-		params_answer(plan, u, body, length, &error, now);
+		params_answer(plan, u, body, length, &error);
 		return;
 	case DFUCAST_SMP_REQUEST_BOOTLOADER:
-		mode_answer(plan, u, body, length, &error, now);
+		mode_answer(u, body, length, &error);
 		return;
 	case DFUCAST_SMP_REQUEST_IMG_SLOTS:
-		slots_answer(plan, u, body, length, &error, now);
+		slots_answer(plan, u, body, length, &error);
 		return;
 	case DFUCAST_SMP_REQUEST_IMG_LIST:
 		list_answer(plan, u, body, length, &error, now);
@@ -237,7 +229,7 @@ static void short_answer(const struct dfucast_update_plan *plan, struct dfucast_
 	} else if (!later(plan, u, &error, now)) {
 		/* Erase: whatever it says (servers differ about an empty slot), the first chunk's answer decides. */
 		update_clear(u, UPDATE_FRESH);
-		dfucast_update_enter(plan, u, DFUCAST_UPDATE_FIRST, now);
+		dfucast_update_enter(u, DFUCAST_UPDATE_FIRST);
 	}
 }
 

@@ -60,8 +60,7 @@ static uint32_t quiet_ms(const struct dfucast_update_plan *plan, const struct df
 	return (plan->quiet_ms ? plan->quiet_ms : 5000u) << (u->recoveries ? 1 : 0);
 }
 
-void dfucast_update_enter(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			  enum dfucast_update_state next, uint32_t now)
+void dfucast_update_enter(struct dfucast_update *u, enum dfucast_update_state next)
 {
 	DFUCAST_ASSERT(next > DFUCAST_UPDATE_IDLE && next < DFUCAST_UPDATE_ENDED);
 	DFUCAST_ASSERT(u->state != DFUCAST_UPDATE_ENDED);
@@ -69,25 +68,22 @@ void dfucast_update_enter(const struct dfucast_update_plan *plan, struct dfucast
 	u->retries = 0;
 	update_clear(u, UPDATE_TIMER | UPDATE_DUE | UPDATE_ECHO_DUE | UPDATE_PAUSE | UPDATE_MALFORMED);
 	if (states[next].request != DFUCAST_SMP_REQUEST_NONE) {
-		update_set(u, UPDATE_DUE);
+		update_set(u, UPDATE_DUE); /* its timer starts when it is sent */
 	}
-	switch (next) {
-	case DFUCAST_UPDATE_CONNECT:
-		dfucast_update_arm(u, u->limit_ms - now, now);
-		break;
-	case DFUCAST_UPDATE_RESET:
+	if (next == DFUCAST_UPDATE_CONNECT) {
+		u->deadline_ms = u->limit_ms;
+		update_set(u, UPDATE_TIMER);
+	} else if (next == DFUCAST_UPDATE_RESET) {
 		u->resume = DFUCAST_UPDATE_RETURN;
-		break;
-	case DFUCAST_UPDATE_SWAP:
-		u->limit_ms = now + update_return_ms(plan);
-		dfucast_update_arm(u, quiet_ms(plan, u), now);
-		break;
-	case DFUCAST_UPDATE_SOAK:
-		dfucast_update_arm(u, plan->soak_ms, now);
-		break;
-	default:
-		break;
 	}
+}
+
+void dfucast_update_await_reset(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				uint32_t now)
+{
+	dfucast_update_enter(u, DFUCAST_UPDATE_SWAP);
+	u->limit_ms = now + update_return_ms(plan);
+	dfucast_update_arm(u, quiet_ms(plan, u), now);
 }
 
 void dfucast_update_end(struct dfucast_update *u, enum dfucast_state final, enum dfucast_err err)
@@ -99,14 +95,17 @@ void dfucast_update_end(struct dfucast_update *u, enum dfucast_state final, enum
 	update_clear(u, UPDATE_TIMER | UPDATE_DUE);
 }
 
-void dfucast_update_fail(struct dfucast_update *u, enum dfucast_err err,
-			 const struct dfucast_smp_error *error)
+void dfucast_update_fail(struct dfucast_update *u, enum dfucast_err err)
 {
-	if (error != NULL) {
-		u->error_group = error->group;
-		u->error_rc = error->rc;
-	}
 	dfucast_update_end(u, DFUCAST_STATE_FAILED, err);
+}
+
+void dfucast_update_refuse(struct dfucast_update *u, enum dfucast_err err,
+			   const struct dfucast_smp_error *error)
+{
+	u->error_group = error->group;
+	u->error_rc = error->rc;
+	dfucast_update_fail(u, err);
 }
 
 enum dfucast_err dfucast_update_silence(const struct dfucast_update *u)
@@ -121,13 +120,13 @@ void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfu
 			      enum dfucast_update_state resume, enum dfucast_err err, uint32_t now)
 {
 	if (++u->reconnects > UPDATE_RECONNECTS_MAX) {
-		dfucast_update_fail(u, err, NULL);
+		dfucast_update_fail(u, err);
 		return;
 	}
 	u->err = (int8_t)err;
 	u->resume = (uint8_t)resume;
 	u->limit_ms = now + update_wait_ms(plan);
-	dfucast_update_enter(plan, u, DFUCAST_UPDATE_CONNECT, now);
+	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 }
 
 /* ---- consumer calls: state ---- */
@@ -200,7 +199,7 @@ static void start(const void *plan, void *device, uint32_t now)
 	u->resume = DFUCAST_UPDATE_PARAMS;
 	u->window = 1;
 	u->limit_ms = now + update_wait_ms(plan);
-	dfucast_update_enter(plan, u, DFUCAST_UPDATE_CONNECT, now);
+	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 }
 
 static void activate(const void *plan, void *device, uint32_t now)
@@ -210,12 +209,12 @@ static void activate(const void *plan, void *device, uint32_t now)
 	DFUCAST_ASSERT(u->state == DFUCAST_UPDATE_READY);
 	u->reconnects = 0;
 	if (update_has(u, UPDATE_LINK)) {
-		dfucast_update_enter(plan, u, DFUCAST_UPDATE_TEST, now);
+		dfucast_update_enter(u, DFUCAST_UPDATE_TEST);
 		return;
 	}
 	u->resume = DFUCAST_UPDATE_TEST;
 	u->limit_ms = now + update_wait_ms(plan);
-	dfucast_update_enter(plan, u, DFUCAST_UPDATE_CONNECT, now);
+	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 }
 
 static void stop(const void *plan, void *device, enum dfucast_err why)
@@ -268,6 +267,8 @@ static void link_up(const void *plan, void *device, const struct dfucast_link_in
 {
 	struct dfucast_update *u = device;
 
+	(void)plan;
+	(void)now;
 	update_set(u, UPDATE_LINK);
 	u->link_flags = info->flags;
 	u->buffer_overhead = info->buffer_overhead;
@@ -281,19 +282,19 @@ static void link_up(const void *plan, void *device, const struct dfucast_link_in
 	if (u->state != DFUCAST_UPDATE_CONNECT) {
 		return; /* READY or SOAK: it only had lost the link meanwhile */
 	}
-	dfucast_update_enter(plan, u,
-			     update_has(u, UPDATE_RESYNC_DUE) ? DFUCAST_UPDATE_RESYNC
-							      : (enum dfucast_update_state)u->resume,
-			     now);
+	dfucast_update_enter(u, update_has(u, UPDATE_RESYNC_DUE) ? DFUCAST_UPDATE_RESYNC
+								 : (enum dfucast_update_state)u->resume);
 }
 
 static void resynced(const void *plan, void *device, uint32_t now)
 {
 	struct dfucast_update *u = device;
 
+	(void)plan;
+	(void)now;
 	update_clear(u, UPDATE_RESYNC_DUE | UPDATE_PAUSE);
 	if (u->state == DFUCAST_UPDATE_RESYNC) {
-		dfucast_update_enter(plan, u, (enum dfucast_update_state)u->resume, now);
+		dfucast_update_enter(u, (enum dfucast_update_state)u->resume);
 	}
 }
 
@@ -318,7 +319,7 @@ static void link_down(const void *plan, void *device, enum dfucast_err err, uint
 		}
 		u->err = (int8_t)err;
 		if (is_lasting(err) && u->resume == DFUCAST_UPDATE_PARAMS && u->reconnects == 0) {
-			dfucast_update_fail(u, err, NULL);
+			dfucast_update_fail(u, err);
 		}
 		return;
 	case DFUCAST_UPDATE_IDLE:
@@ -328,26 +329,22 @@ static void link_down(const void *plan, void *device, enum dfucast_err err, uint
 	case DFUCAST_UPDATE_ENDED:
 		return; /* nothing was under way; the cast opens it again where one is wanted */
 	case DFUCAST_UPDATE_RECOVERY:
-		dfucast_update_enter(plan, u, DFUCAST_UPDATE_SWAP, now);
+		dfucast_update_await_reset(plan, u, now);
 		return;
 	case DFUCAST_UPDATE_TEST:
 	case DFUCAST_UPDATE_PRECHECK:
 		resume = DFUCAST_UPDATE_TEST; /* testing twice is the same as once */
 		break;
 	case DFUCAST_UPDATE_RESET:
-		dfucast_update_enter(plan, u, DFUCAST_UPDATE_SWAP, now); /* it may have taken the request */
+		dfucast_update_await_reset(plan, u, now); /* it may have taken the request */
 		return;
 	case DFUCAST_UPDATE_RESYNC: /* on the way to `resume`: still is, within the same limit */
-		dfucast_update_enter(plan, u, DFUCAST_UPDATE_CONNECT, now);
+		dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 		return;
-	case DFUCAST_UPDATE_RETURN: {
-		uint32_t limit = u->limit_ms;
-
+	case DFUCAST_UPDATE_RETURN: /* within the same limit */
 		u->resume = DFUCAST_UPDATE_RETURN;
-		dfucast_update_enter(plan, u, DFUCAST_UPDATE_CONNECT, now);
-		u->limit_ms = limit;
+		dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 		return;
-	}
 	case DFUCAST_UPDATE_CONFIRM:
 	case DFUCAST_UPDATE_FINAL:
 		resume = DFUCAST_UPDATE_RETURN; /* confirm only what runs: look again first */
@@ -413,13 +410,13 @@ static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_
 	dfucast_update_forget_pending(u);
 	if (u->state == DFUCAST_UPDATE_RETURN) {
 		if ((int32_t)(now - u->limit_ms) >= 0) {
-			dfucast_update_fail(u, DFUCAST_ERR_NEVER_RETURNED, NULL);
+			dfucast_update_fail(u, DFUCAST_ERR_NEVER_RETURNED);
 			return;
 		}
 		if (!(u->link_flags & DFUCAST_LINK_KEEPS)) {
 			/* Connected and deaf: half an answer may block the way. A new link, within the same limit. */
 			u->resume = DFUCAST_UPDATE_RETURN;
-			dfucast_update_enter(plan, u, DFUCAST_UPDATE_CONNECT, now);
+			dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 			return;
 		}
 		dfucast_update_arm(u, UPDATE_PROBE_MS, now);
@@ -427,7 +424,7 @@ static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_
 	}
 	if (u->state == DFUCAST_UPDATE_RESET || u->state == DFUCAST_UPDATE_RECOVERY) {
 		/* A missing answer to a reset is no error: wait and see what runs. */
-		dfucast_update_enter(plan, u, DFUCAST_UPDATE_SWAP, now);
+		dfucast_update_await_reset(plan, u, now);
 		return;
 	}
 	if (++u->retries <= update_retries_max(plan)) {
@@ -444,8 +441,7 @@ static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_
 		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_RETURN, err, now);
 		break;
 	case DFUCAST_UPDATE_PARAMS:
-		dfucast_update_fail(u, err,
-				    NULL); /* nobody there, or not listening: a new link would not help */
+		dfucast_update_fail(u, err); /* nobody there, or not listening: a new link would not help */
 		break;
 	default:
 		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_PARAMS, err, now);
@@ -461,10 +457,10 @@ static void connect_tick(const struct dfucast_update_plan *plan, struct dfucast_
 	}
 	(void)plan;
 	if (u->resume == DFUCAST_UPDATE_RETURN) {
-		dfucast_update_fail(u, DFUCAST_ERR_NEVER_RETURNED, NULL);
+		dfucast_update_fail(u, DFUCAST_ERR_NEVER_RETURNED);
 		return;
 	}
-	dfucast_update_fail(u, (enum dfucast_err)u->err, NULL);
+	dfucast_update_fail(u, (enum dfucast_err)u->err);
 }
 
 /* The silence after a reset, or the soak, is over. */
@@ -478,9 +474,8 @@ static void wake(const struct dfucast_update_plan *plan, struct dfucast_update *
 	if (u->resume == DFUCAST_UPDATE_PARAMS) {
 		u->limit_ms = now + update_wait_ms(plan);
 	}
-	dfucast_update_enter(
-	    plan, u,
-	    update_has(u, UPDATE_LINK) ? (enum dfucast_update_state)u->resume : DFUCAST_UPDATE_CONNECT, now);
+	dfucast_update_enter(u, update_has(u, UPDATE_LINK) ? (enum dfucast_update_state)u->resume
+							   : DFUCAST_UPDATE_CONNECT);
 }
 
 static void tick(const void *plan, void *device, uint32_t now)

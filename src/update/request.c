@@ -16,7 +16,7 @@ const struct dfucast_smp_pending *dfucast_update_tx(const struct dfucast_update 
 	if (!update_has(u, UPDATE_TX)) {
 		return NULL;
 	}
-	for (uint8_t i = 0; i < u->client.count; i++) {
+	for (unsigned int i = 0; i < u->client.count; i++) {
 		if (u->client.pending[i].sequence == u->tx_sequence) {
 			return &u->client.pending[i];
 		}
@@ -65,29 +65,20 @@ static size_t build(const struct dfucast_update_plan *plan, const struct dfucast
 		    uint16_t *data_bytes)
 {
 	const struct dfucast_smp_id id = {.version = u->client.version, .sequence = pending->sequence};
-	const struct dfucast_smp_text none = {"", 0};
-	int length = 0;
+	enum dfucast_smp_request request = (enum dfucast_smp_request)pending->request;
+	/* Before the reset a hash names the staged image; afterwards never: confirm only what runs. */
+	bool confirms = u->state == DFUCAST_UPDATE_CONFIRM;
+	struct dfucast_smp_upload upload;
+	int length;
 
 	*data_bytes = 0;
-	switch (pending->request) {
-	case DFUCAST_SMP_REQUEST_PARAMS:
-		length = dfucast_smp_params_encode(scratch, SHORT_FRAME_BYTES_MAX, id);
-		break;
+	switch (request) {
 	case DFUCAST_SMP_REQUEST_ECHO:
-		length = dfucast_smp_echo_encode(scratch, SHORT_FRAME_BYTES_MAX, id, none);
+		length = dfucast_smp_request_encode(scratch, SHORT_FRAME_BYTES_MAX, id, request, "d", "");
 		break;
 	case DFUCAST_SMP_REQUEST_BOOTLOADER:
-		length = dfucast_smp_bootloader_encode(scratch, SHORT_FRAME_BYTES_MAX, id,
-						       (struct dfucast_smp_text){"mode", 4});
-		break;
-	case DFUCAST_SMP_REQUEST_RESET:
-		length = dfucast_smp_reset_encode(scratch, SHORT_FRAME_BYTES_MAX, id, false, -1);
-		break;
-	case DFUCAST_SMP_REQUEST_IMG_LIST:
-		length = dfucast_smp_image_list_encode(scratch, SHORT_FRAME_BYTES_MAX, id);
-		break;
-	case DFUCAST_SMP_REQUEST_IMG_SLOTS:
-		length = dfucast_smp_slot_list_encode(scratch, SHORT_FRAME_BYTES_MAX, id);
+		length =
+		    dfucast_smp_request_encode(scratch, SHORT_FRAME_BYTES_MAX, id, request, "query", "mode");
 		break;
 	case DFUCAST_SMP_REQUEST_IMG_ERASE:
 		/* Slot 1 of image 0 is the server's own default, and all that old servers know. */
@@ -95,25 +86,18 @@ static size_t build(const struct dfucast_update_plan *plan, const struct dfucast
 							plan->image ? plan->image * 2 + 1 : -1);
 		break;
 	case DFUCAST_SMP_REQUEST_IMG_SET:
-		/* Before the reset a hash names the staged image; afterwards never: confirm only what runs. */
-		if (u->state == DFUCAST_UPDATE_CONFIRM) {
-			length =
-			    dfucast_smp_image_set_encode(scratch, SHORT_FRAME_BYTES_MAX, id, NULL, 0, true);
-		} else {
-			length = dfucast_smp_image_set_encode(scratch, SHORT_FRAME_BYTES_MAX, id, plan->hash,
-							      plan->hash_bytes,
-							      plan->mode == DFUCAST_MODE_CONFIRM);
-		}
+		length = dfucast_smp_image_set_encode(scratch, SHORT_FRAME_BYTES_MAX, id, plan->hash,
+						      confirms ? 0 : plan->hash_bytes,
+						      confirms || plan->mode == DFUCAST_MODE_CONFIRM);
 		break;
-	default: {
-		struct dfucast_smp_upload upload;
-
-		DFUCAST_ASSERT(pending->request == DFUCAST_SMP_REQUEST_IMG_UPLOAD);
+	case DFUCAST_SMP_REQUEST_IMG_UPLOAD:
 		describe_upload(plan, pending->offset, pending->length & UPDATE_LENGTH_MASK, &upload);
 		*data_bytes = upload.data_bytes;
 		length = dfucast_smp_upload_head_encode(scratch, SHORT_FRAME_BYTES_MAX, id, &upload);
 		break;
-	}
+	default: /* nothing in the body */
+		length = dfucast_smp_request_encode(scratch, SHORT_FRAME_BYTES_MAX, id, request, NULL, NULL);
+		break;
 	}
 	DFUCAST_ASSERT(length > 0);
 	return (size_t)length;

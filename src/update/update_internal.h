@@ -100,12 +100,17 @@ static inline uint32_t update_return_ms(const struct dfucast_update_plan *plan)
 }
 
 /* machine.c */
-void dfucast_update_enter(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			  enum dfucast_update_state next, uint32_t now);
+/* Sets the timer of CONNECT only. That of a request starts when it is sent; SWAP is entered with await_reset(), and
+ * who enters SOAK arms it. */
+void dfucast_update_enter(struct dfucast_update *u, enum dfucast_update_state next);
+/* SWAP: the device resets, or may be doing so. */
+void dfucast_update_await_reset(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+				uint32_t now);
 void dfucast_update_end(struct dfucast_update *u, enum dfucast_state final, enum dfucast_err err);
-/* Ends `failed` and keeps the device's own words. */
-void dfucast_update_fail(struct dfucast_update *u, enum dfucast_err err,
-			 const struct dfucast_smp_error *error);
+void dfucast_update_fail(struct dfucast_update *u, enum dfucast_err err);
+/* The same, and keeps the device's own words. */
+void dfucast_update_refuse(struct dfucast_update *u, enum dfucast_err err,
+			   const struct dfucast_smp_error *error);
 void dfucast_update_arm(struct dfucast_update *u, uint32_t delay_ms, uint32_t now);
 /* Closes the link and opens it again, then goes to `resume`; ends the device with `err` when that was tried enough. */
 void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
@@ -129,24 +134,21 @@ void dfucast_update_forget_pending(struct dfucast_update *u);
 
 /* answer.c */
 void dfucast_update_recv(const void *plan, void *device, const uint8_t *frame, size_t length, uint32_t now);
+/* The device said this SMP-level code. */
+bool dfucast_update_says(const struct dfucast_smp_error *error, enum dfucast_smp_rc rc);
+/* The device may take the same request later. */
+bool dfucast_update_says_busy(const struct dfucast_smp_error *error);
 
-/* inspect.c: both take a list that decoded well and whose error is 0. */
-void dfucast_update_inspect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			    const struct dfucast_smp_image_list *list, uint32_t now);
-void dfucast_update_check_verify(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				 const struct dfucast_smp_image_list *list, uint32_t now);
-void dfucast_update_check_pending(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				  const struct dfucast_smp_image_list *list, uint32_t now);
-void dfucast_update_check_return(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				 const struct dfucast_smp_image_list *list, uint32_t now);
+/* inspect.c: what a list that decoded well and whose error is 0 means in the present state. */
+void dfucast_update_judge(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			  const struct dfucast_smp_image_list *list, uint32_t now);
 
 /* upload.c */
 /* Sends the image from its first chunk; `why` is how it ends when that was tried enough. */
 void dfucast_update_upload_begin(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				 enum dfucast_err why, uint32_t now);
+				 enum dfucast_err why);
 /* What the device holds is bad: everything once more, after an erase. Only once. */
-void dfucast_update_upload_afresh(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				  enum dfucast_err why, uint32_t now);
+void dfucast_update_upload_afresh(struct dfucast_update *u, enum dfucast_err why);
 void dfucast_update_upload_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, int index,
 				  const uint8_t *body, size_t length, uint32_t now);
 void dfucast_update_upload_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u,

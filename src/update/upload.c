@@ -28,36 +28,34 @@ void dfucast_update_upload_arm(struct dfucast_update *u, uint32_t now)
 }
 
 void dfucast_update_upload_begin(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				 enum dfucast_err why, uint32_t now)
+				 enum dfucast_err why)
 {
 	if (++u->attempts > UPDATE_ATTEMPTS_MAX) {
-		dfucast_update_fail(u, why, NULL);
+		dfucast_update_fail(u, why);
 		return;
 	}
 	if (u->frame_max < dfucast_update_first_bytes(plan)) {
-		dfucast_update_fail(u, DFUCAST_ERR_BUFFER_TOO_SMALL, NULL);
+		dfucast_update_fail(u, DFUCAST_ERR_BUFFER_TOO_SMALL);
 		return;
 	}
 	u->acked = 0;
 	u->next = 0;
 	u->stalls = 0;
 	dfucast_update_forget_pending(u);
-	dfucast_update_enter(plan, u,
-			     update_has(u, UPDATE_FRESH) ? DFUCAST_UPDATE_ERASE : DFUCAST_UPDATE_FIRST, now);
+	dfucast_update_enter(u, update_has(u, UPDATE_FRESH) ? DFUCAST_UPDATE_ERASE : DFUCAST_UPDATE_FIRST);
 }
 
-void dfucast_update_upload_afresh(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				  enum dfucast_err why, uint32_t now)
+void dfucast_update_upload_afresh(struct dfucast_update *u, enum dfucast_err why)
 {
 	if (update_has(u, UPDATE_AFRESH)) {
-		dfucast_update_fail(u, why, NULL);
+		dfucast_update_fail(u, why);
 		return;
 	}
 	update_set(u, UPDATE_FRESH | UPDATE_AFRESH);
 	update_clear(u, UPDATE_SKIPPED);
 	u->resume = DFUCAST_UPDATE_PARAMS;
 	dfucast_update_forget_pending(u);
-	dfucast_update_enter(plan, u, DFUCAST_UPDATE_PARAMS, now);
+	dfucast_update_enter(u, DFUCAST_UPDATE_PARAMS);
 }
 
 /* Nothing more is sent before the timer. */
@@ -72,7 +70,7 @@ static void go_back(struct dfucast_update *u, uint32_t offset, uint32_t now)
 {
 	u->acked = offset;
 	u->next = offset;
-	for (uint8_t i = 0; i < u->client.count; i++) {
+	for (unsigned int i = 0; i < u->client.count; i++) {
 		u->client.pending[i].length |= UPDATE_OVERTAKEN;
 	}
 	update_clear(u, UPDATE_SAMPLE);
@@ -90,7 +88,7 @@ static bool stalled(const struct dfucast_update_plan *plan, struct dfucast_updat
 	uint64_t budget = 4u * (uint64_t)plan->image_bytes + 65536u;
 
 	if (++u->stalls > UPDATE_STALLS_MAX || u->sent_bytes > budget) {
-		dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS, NULL);
+		dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS);
 		return true;
 	}
 	return false;
@@ -119,20 +117,20 @@ static void progress(const struct dfucast_update_plan *plan, struct dfucast_upda
 	}
 	dfucast_update_forget_pending(u);
 	if (match == DFUCAST_SMP_MATCH_FALSE) {
-		dfucast_update_upload_afresh(plan, u, DFUCAST_ERR_UPLOAD_MISMATCH, now);
+		dfucast_update_upload_afresh(u, DFUCAST_ERR_UPLOAD_MISMATCH);
 		return;
 	}
-	dfucast_update_enter(plan, u, DFUCAST_UPDATE_VERIFY, now);
+	dfucast_update_enter(u, DFUCAST_UPDATE_VERIFY);
 }
 
-static void foreign(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
+static void foreign(const struct dfucast_update_plan *plan, struct dfucast_update *u)
 {
 	if (update_has(u, UPDATE_FOREIGN)) {
-		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_SESSION, NULL);
+		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_SESSION);
 		return;
 	}
 	update_set(u, UPDATE_FOREIGN);
-	dfucast_update_upload_begin(plan, u, DFUCAST_ERR_FOREIGN_SESSION, now);
+	dfucast_update_upload_begin(plan, u, DFUCAST_ERR_FOREIGN_SESSION);
 }
 
 /* The answer to the first chunk: how much the server holds. */
@@ -140,7 +138,7 @@ static void first_answer(const struct dfucast_update_plan *plan, struct dfucast_
 			 const struct dfucast_smp_upload_answer *answer, uint32_t now)
 {
 	if (answer->offset > plan->image_bytes) {
-		dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS, NULL);
+		dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS);
 		return;
 	}
 	if (answer->offset == 0) {
@@ -155,7 +153,7 @@ static void first_answer(const struct dfucast_update_plan *plan, struct dfucast_
 			update_set(u, UPDATE_SKIPPED); /* a part that this run did not send */
 		}
 	}
-	dfucast_update_enter(plan, u, DFUCAST_UPDATE_STREAM, now);
+	dfucast_update_enter(u, DFUCAST_UPDATE_STREAM);
 	u->sent_max =
 	    answer->offset > DFUCAST_IMAGE_HEADER_BYTES ? answer->offset : DFUCAST_IMAGE_HEADER_BYTES;
 	u->next = answer->offset;
@@ -172,7 +170,7 @@ static void stream_answer(const struct dfucast_update_plan *plan, struct dfucast
 	uint32_t offset = answer->offset;
 
 	if (offset > u->sent_max || offset > plan->image_bytes) {
-		foreign(plan, u, now);
+		foreign(plan, u);
 	} else if (request->length & UPDATE_OVERTAKEN) {
 		if (offset > u->acked) {
 			progress(plan, u, offset, answer->match, now);
@@ -189,9 +187,9 @@ static void stream_answer(const struct dfucast_update_plan *plan, struct dfucast
 		go_back(u, offset, now);
 	} else if (offset == 0 && u->sent_max >= plan->image_bytes) {
 		dfucast_update_forget_pending(u);
-		dfucast_update_enter(plan, u, DFUCAST_UPDATE_VERIFY, now);
+		dfucast_update_enter(u, DFUCAST_UPDATE_VERIFY);
 	} else if (offset == 0) {
-		dfucast_update_upload_begin(plan, u, DFUCAST_ERR_NO_PROGRESS, now);
+		dfucast_update_upload_begin(plan, u, DFUCAST_ERR_NO_PROGRESS);
 	} else if (!stalled(plan, u)) {
 		go_back(u, offset, now);
 	}
@@ -201,8 +199,7 @@ static void stream_answer(const struct dfucast_update_plan *plan, struct dfucast
 static void refused(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 		    const struct dfucast_smp_error *error, uint32_t now)
 {
-	if (error->group == DFUCAST_GROUP_NONE &&
-	    (error->rc == DFUCAST_SMP_RC_BUSY || error->rc == DFUCAST_SMP_RC_NO_MEMORY)) {
+	if (dfucast_update_says_busy(error)) {
 		if (stalled(plan, u)) {
 			return;
 		}
@@ -217,8 +214,8 @@ static void refused(const struct dfucast_update_plan *plan, struct dfucast_updat
 		}
 		return;
 	}
-	if (error->group == DFUCAST_GROUP_NONE && error->rc == DFUCAST_SMP_RC_CORRUPT &&
-	    u->frame_max > u->value_max && !stalled(plan, u)) {
+	if (dfucast_update_says(error, DFUCAST_SMP_RC_CORRUPT) && u->frame_max > u->value_max &&
+	    !stalled(plan, u)) {
 		u->frame_max = u->value_max; /* no reassembly there: it took one piece for the whole frame */
 		u->window = 1;
 		go_back(u, u->acked, now);
@@ -227,12 +224,12 @@ static void refused(const struct dfucast_update_plan *plan, struct dfucast_updat
 	if (u->state == DFUCAST_UPDATE_ENDED) {
 		return;
 	}
-	dfucast_update_fail(u,
-			    error->group == DFUCAST_SMP_GROUP_IMG &&
-				    error->rc == DFUCAST_SMP_IMG_RC_IMAGE_TOO_LARGE
-				? DFUCAST_ERR_IMAGE_TOO_LARGE
-				: DFUCAST_ERR_REFUSED,
-			    error);
+	dfucast_update_refuse(u,
+			      error->group == DFUCAST_SMP_GROUP_IMG &&
+				      error->rc == DFUCAST_SMP_IMG_RC_IMAGE_TOO_LARGE
+				  ? DFUCAST_ERR_IMAGE_TOO_LARGE
+				  : DFUCAST_ERR_REFUSED,
+			      error);
 }
 
 static void measure(struct dfucast_update *u, uint8_t sequence, uint32_t now)
