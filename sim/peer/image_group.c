@@ -134,13 +134,15 @@ static void set_state(struct sim_peer_call *call, const struct sim_peer_argument
 			call->group_rc = ALREADY_PENDING;
 			return;
 		}
-		if (slot == 0) {
+		if (slot == 0 && sim_peer_flash_operation(peer, NULL)) {
+			call->words += 4;
 			peer->slots[0].image_ok = true;
 			peer->watchdog_due = false;
 		}
 		break;
 	default:
-		if (slot == 1) {
+		if (slot == 1 && sim_peer_flash_operation(peer, NULL)) {
+			call->words += arguments->confirm ? 8 : 4;
 			peer->slots[1].magic = true;
 			peer->slots[1].image_ok = arguments->confirm;
 		}
@@ -168,6 +170,26 @@ static bool is_blank(const struct sim_peer *peer, uint8_t slot)
 	const uint8_t *bytes = peer->slots[slot].bytes;
 
 	return bytes[0] == 0xFF && memcmp(bytes, bytes + 1, peer->config.slot_bytes - 1) == 0;
+}
+
+/* Erases slot 1 for @p length bytes, and all else in it at no cost. @return false: power failed. */
+static bool erase_slot(struct sim_peer_call *call, uint32_t length)
+{
+	struct sim_peer *peer = call->peer;
+	uint32_t page = peer->config.page_bytes;
+	bool whole;
+
+	for (uint32_t at = 0; at < length && at + page <= peer->config.slot_bytes; at += page) {
+		if (!sim_peer_flash_operation(peer, &whole)) {
+			return false;
+		}
+		call->pages++;
+		memset(peer->slots[1].bytes + at, 0xFF, whole ? page : page / 2);
+	}
+	if (!peer->power_lost) {
+		sim_peer_slot_erase(peer, 1);
+	}
+	return !peer->power_lost;
 }
 
 /* The first chunk. @return true: go on and write its data. */
@@ -216,11 +238,15 @@ static bool first_chunk(struct sim_peer_call *call, const struct sim_peer_argume
 			return false;
 		}
 	}
-	if (!peer->config.progressive) {
-		call->cost_ms += is_blank(peer, 1) ? 0 : erase_ms(peer, a->len);
-		sim_peer_slot_erase(peer, 1);
+	if (peer->config.progressive) {
+		return true;
 	}
-	return true;
+	if (is_blank(peer, 1)) {
+		sim_peer_slot_erase(peer, 1); /* its trailer; skipping blank pages takes no time */
+		return true;
+	}
+	call->cost_ms += erase_ms(peer, a->len);
+	return erase_slot(call, a->len);
 }
 
 static void write_data(struct sim_peer_call *call, const struct zcbor_string *data)
@@ -228,6 +254,7 @@ static void write_data(struct sim_peer_call *call, const struct zcbor_string *da
 	struct sim_peer *peer = call->peer;
 	struct sim_peer_session *session = &peer->session;
 	uint32_t length = (uint32_t)data->len;
+	bool whole = true;
 	uint8_t *at = peer->slots[1].bytes + session->offset;
 	const struct sim_peer_fault *fault =
 	    sim_peer_fault_for(peer, SIM_PEER_FAULT_TAKE, call->index, call->upload_index);
@@ -242,21 +269,30 @@ static void write_data(struct sim_peer_call *call, const struct zcbor_string *da
 		uint32_t page = peer->config.page_bytes;
 
 		while (session->erased < session->offset + length &&
-		       session->erased < peer->config.slot_bytes) {
-			memset(peer->slots[1].bytes + session->erased, 0xFF,
-			       page < peer->config.slot_bytes - session->erased
-				   ? page
-				   : peer->config.slot_bytes - session->erased);
+		       session->erased < peer->config.slot_bytes && sim_peer_flash_operation(peer, &whole)) {
+			uint32_t part = page < peer->config.slot_bytes - session->erased
+					    ? page
+					    : peer->config.slot_bytes - session->erased;
+
+			memset(peer->slots[1].bytes + session->erased, 0xFF, whole ? part : part / 2);
 			session->erased += page;
+			call->pages++;
 			call->cost_ms += peer->config.page_erase_ms;
 		}
-		if (session->offset + length == session->size) {
+		if (session->offset + length == session->size && !peer->power_lost) {
 			peer->slots[1].magic = false;
 			peer->slots[1].image_ok = false;
 		}
 	}
 	if (length > 0) {
-		memcpy(at, data->value, length);
+		if (!sim_peer_flash_operation(peer, &whole)) {
+			return;
+		}
+		call->words += (length + 3) / 4;
+		memcpy(at, data->value, whole ? length : length / 2);
+	}
+	if (peer->power_lost) {
+		return;
 	}
 	if (sim_peer_fault_for(peer, SIM_PEER_FAULT_FLIP, call->index, call->upload_index) != NULL) {
 		at[0] ^= 0x10;
@@ -343,7 +379,7 @@ static void erase(struct sim_peer_call *call, const struct sim_peer_arguments *a
 		return;
 	}
 	call->cost_ms += erase_ms(peer, peer->config.slot_bytes);
-	sim_peer_slot_erase(peer, 1);
+	(void)erase_slot(call, peer->config.slot_bytes);
 }
 
 static void slots(struct sim_peer_call *call)

@@ -30,6 +30,8 @@ struct sim_peer_call {
 	size_t body_length;
 	zcbor_state_t *out; /* inside the answer's open map */
 	uint32_t cost_ms;   /* on top of the usual service time */
+	uint32_t pages;     /* erased */
+	uint32_t words;     /* written */
 	uint16_t rc;        /* SMP-level code */
 	uint16_t group_rc;  /* code of `group` */
 };
@@ -61,6 +63,11 @@ bool sim_peer_arguments_decode(const uint8_t *body, size_t length, struct sim_pe
 enum sim_peer_swap { SIM_PEER_SWAP_NONE, SIM_PEER_SWAP_TEST, SIM_PEER_SWAP_PERM, SIM_PEER_SWAP_REVERT };
 enum sim_peer_swap sim_peer_swap_type(const struct sim_peer *peer);
 void sim_peer_slot_erase(struct sim_peer *peer, uint8_t slot);
+/*
+ * One flash operation begins. @return true: it is carried out; false: power failed before. `*whole` false: power fails
+ * in the middle of it. For a NULL `whole` the middle counts as before.
+ */
+bool sim_peer_flash_operation(struct sim_peer *peer, bool *whole);
 /* What happens at a reset; sets state and times. */
 void sim_peer_boot(struct sim_peer *peer, uint32_t now);
 /* The time in which a frame holds it in serial recovery is over: swaps where that is due. */

@@ -115,10 +115,14 @@ void sim_peer_disconnect(struct sim_peer *peer)
 	drop_messages(peer->answers, &peer->answer_count);
 	peer->busy = false;
 	sim_peer_resubscribe(peer);
+	if (peer->power_lost) {
+		peer->reset_due = true; /* it was told to nobody yet */
+	}
 }
 
 void sim_peer_reset(struct sim_peer *peer, uint32_t now)
 {
+	peer->power_lost = false;
 	sim_peer_disconnect(peer);
 	peer->reset_due = false;
 	sim_peer_boot(peer, now);
@@ -199,6 +203,8 @@ static void work(struct sim_peer *peer, uint32_t now)
 		memcpy(peer->current.bytes + 8, body, sizeof(body));
 		peer->current.length = 8 + sizeof(body);
 		cost_ms = 0;
+		peer->no_memory++;
+		memset(&peer->cost, 0, sizeof(peer->cost));
 	} else {
 		peer->current.length = (uint32_t)sim_peer_serve(
 		    peer, &request, peer->current.bytes,
@@ -349,7 +355,7 @@ bool sim_peer_deadline(const struct sim_peer *peer, uint32_t *when)
 {
 	bool timed = false;
 
-	if (peer->busy) {
+	if (peer->busy && !peer->config.outside) {
 		earlier(when, &timed, peer->current.due);
 	}
 	for (uint8_t i = 0; i < peer->answer_count; i++) {
@@ -377,6 +383,11 @@ static void finish(struct sim_peer *peer)
 	uint32_t due = answer->due + (delay != NULL ? delay->value : 0);
 
 	peer->busy = false;
+	if (peer->power_lost) {
+		peer->reset_due = true;
+		peer->reset_ms = answer->due;
+		return;
+	}
 	if (answer->length == 0 ||
 	    sim_peer_fault_for(peer, SIM_PEER_FAULT_LOSE_ANSWER, index, upload) != NULL) {
 		return;
@@ -387,13 +398,27 @@ static void finish(struct sim_peer *peer)
 	}
 }
 
+void sim_peer_worked(struct sim_peer *peer, uint32_t now)
+{
+	if (!peer->busy) {
+		return;
+	}
+	peer->current.due = now;
+	finish(peer);
+	if (!peer->power_lost) {
+		work(peer, now);
+	}
+}
+
 void sim_peer_tick(struct sim_peer *peer, uint32_t now)
 {
-	while (peer->busy && sim_peer_reached(now, peer->current.due)) {
+	while (peer->busy && !peer->config.outside && sim_peer_reached(now, peer->current.due)) {
 		uint32_t at = peer->current.due;
 
 		finish(peer);
-		work(peer, at);
+		if (!peer->power_lost) {
+			work(peer, at);
+		}
 	}
 	if (peer->reset_due && sim_peer_reached(now, peer->reset_ms)) {
 		sim_peer_reset(peer, now);

@@ -85,6 +85,9 @@ struct sim_peer_config {
 	bool progressive;   /**< erases page by page while writing, not all at the first chunk */
 	bool reassembly;    /**< requests may come in pieces; one context, no time-out */
 	bool starts_in_recovery;
+	/** What a request costs is told in `cost`, and it is in work until sim_peer_worked(): the carrier keeps the time of
+	 *  CPU and flash. service_ms, page_erase_ms and write_us_per_kib do not count then. */
+	bool outside;
 	bool dead_image;           /**< anything but the factory image boots and is never heard of */
 	int8_t mode;               /**< bootloader mode, or SIM_PEER_MODE_ABSENT */
 	uint32_t slot_bytes;       /**< each of the two */
@@ -97,7 +100,10 @@ struct sim_peer_config {
 	uint32_t swap_ms;          /**< on top, for a swap */
 	uint32_t
 	    recovery_window_ms; /**< so long after a reset it waits for a frame, and one holds it in serial recovery; 0: never */
-	uint32_t watchdog_ms; /**< an unconfirmed image is reset so long after its start; 0: never */
+	uint32_t watchdog_ms;     /**< an unconfirmed image is reset so long after its start; 0: never */
+	uint32_t swap_operations; /**< flash operations of a swap, for power_loss */
+	uint32_t
+	    power_loss; /**< power fails in the middle of this flash operation, counted from 1; 0: never */
 	struct sim_peer_fault faults[SIM_PEER_FAULTS_MAX];
 	void *context;
 	void (*observe)(void *context, const struct sim_peer_event *event); /**< may be NULL */
@@ -128,6 +134,13 @@ struct sim_peer_session {
 	uint8_t slot;
 };
 
+/** What the request in work costs, with `outside`. */
+struct sim_peer_cost {
+	uint32_t ms;    /**< of faults */
+	uint32_t pages; /**< to erase */
+	uint32_t words; /**< of 32 bits, to write */
+};
+
 struct sim_peer_message {
 	uint8_t *bytes;
 	uint32_t length;
@@ -143,6 +156,7 @@ struct sim_peer {
 	struct sim_peer_message queue[SIM_PEER_BUFFERS_MAX]; /**< requests, oldest first */
 	struct sim_peer_message answers[SIM_PEER_ANSWERS_MAX];
 	struct sim_peer_message current; /**< answer being built */
+	struct sim_peer_cost cost;       /**< of `current` */
 	uint8_t factory_hash[32];
 	uint8_t *partial; /**< reassembly context */
 	uint32_t partial_have;
@@ -150,10 +164,13 @@ struct sim_peer {
 	uint32_t requests; /**< whole messages that arrived */
 	uint32_t uploads;  /**< of these, uploads behind a first chunk */
 	uint32_t boots;
+	uint32_t swap_resumes; /**< swaps that a power cut interrupted */
 	uint32_t lost_for_buffers;
 	uint32_t lost_for_size;
-	uint32_t writes;   /**< requests that change something: erase, first chunk, set-state */
-	uint32_t state_ms; /**< end of this part of booting */
+	uint32_t no_memory;        /**< requests answered with ENOMEM */
+	uint32_t flash_operations; /**< pages erased, pieces written, marks set, steps of swaps */
+	uint32_t writes;           /**< requests that change something: erase, first chunk, set-state */
+	uint32_t state_ms;         /**< end of this part of booting */
 	uint32_t reset_ms;
 	uint32_t watchdog_ms;
 	uint8_t queue_count;
@@ -164,6 +181,8 @@ struct sim_peer {
 	bool reset_due;
 	bool watchdog_due;
 	bool drop_link; /**< a fault cuts the link: the carrier clears it */
+	bool
+	    power_lost; /**< in the middle of what is in work: it resets when that is done, and nothing is answered */
 	bool listening; /**< booting, and a frame now would hold it in serial recovery */
 };
 
@@ -189,6 +208,8 @@ void sim_peer_resubscribe(struct sim_peer *peer);
 void sim_peer_receive(struct sim_peer *peer, const uint8_t *bytes, size_t length, uint32_t now);
 /** Copies the next answer that is due; 0: none. */
 size_t sim_peer_answer(struct sim_peer *peer, uint8_t *buffer, size_t capacity, uint32_t now);
+/** With `outside`: what was in work is done, answered at once; the next request is taken up. */
+void sim_peer_worked(struct sim_peer *peer, uint32_t now);
 bool sim_peer_deadline(const struct sim_peer *peer, uint32_t *when);
 void sim_peer_tick(struct sim_peer *peer, uint32_t now);
 

@@ -219,6 +219,8 @@ size_t sim_peer_serve(struct sim_peer *peer, const struct sim_peer_message *requ
 	}
 	fault = sim_peer_fault_for(peer, SIM_PEER_FAULT_STALL, call.index, call.upload_index);
 	*cost_ms = call.cost_ms + (fault != NULL ? fault->value : 0);
+	peer->cost = (struct sim_peer_cost){
+	    .ms = fault != NULL ? fault->value : 0, .pages = call.pages, .words = call.words};
 	answer[0] = (uint8_t)((call.op == 0 ? 1u : 3u) | (call.version != 0 ? 8u : 0u));
 	answer[1] = 0;
 	answer[2] = (uint8_t)(length >> 8);

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The benchmark of the simulator: one JSON object a row, each with its goal (docs: goals as ratios to the limit).
+ *
+ *     dfucast_sim_bench            all rows
+ *     dfucast_sim_bench quick      10 seeds instead of 100
+ *     dfucast_sim_bench bounds     options "n=8&phy=1M", a line each, from standard input; the bounds in ns of each
+ *     dfucast_sim_bench run TEXT   one run, its trace and what came of it
+ */
+#include "fleet.h"
+#include "rival.h"
+
+#include <dfucast/port.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint32_t fleet_sizes[] = {1, 2, 4, 8, 16, 20};
+
+void dfucast_port_assert_failed(const char *file, int line)
+{
+	fprintf(stderr, "assert failed: %s:%d\n", file, line);
+	abort();
+}
+
+/* ---- rows ---- */
+
+enum sense { AT_MOST, AT_LEAST, NO_GOAL };
+
+static unsigned int rows_short;
+
+static void row(const char *name, const char *what, double figure, enum sense sense, double goal)
+{
+	bool ok = sense == NO_GOAL || (sense == AT_MOST ? figure <= goal : figure >= goal);
+
+	rows_short += !ok;
+	printf("{\"row\": \"%s\", \"what\": \"%s\", \"figure\": %.4f, \"goal\": ", name, what, figure);
+	if (sense == NO_GOAL) {
+		printf("null");
+	} else {
+		printf("\"%s %.3g\"", sense == AT_MOST ? "<=" : ">=", goal);
+	}
+	printf(", \"ok\": %s}\n", ok ? "true" : "false");
+	fflush(stdout);
+}
+
+static double ppm(uint32_t millionths)
+{
+	return (double)millionths / 1e6;
+}
+
+static double seconds(uint64_t ns)
+{
+	return (double)ns / 1e9;
+}
+
+/* ---- runs ---- */
+
+struct result {
+	struct sim_fleet_statistics statistics;
+	uint64_t upload_ns;
+	uint64_t others_ns; /* the last but the slow one, from the first upload request */
+	uint32_t ratio_ppm;
+	uint32_t ended; /* in DONE */
+	bool ok;        /* nothing violated */
+};
+
+static struct result run(const struct sim_fleet_options *options)
+{
+	struct sim_fleet *fleet = sim_fleet_create(options);
+	struct result result = {0};
+	struct dfucast_status status;
+
+	if (fleet == NULL) {
+		return result;
+	}
+	sim_fleet_run(fleet);
+	sim_fleet_statistics(fleet, &result.statistics);
+	result.upload_ns = sim_fleet_upload_ns(fleet);
+	result.ratio_ppm = sim_fleet_ratio_ppm(fleet);
+	for (uint16_t i = 0; i < sim_fleet_count(fleet); i++) {
+		uint64_t took = sim_fleet_acked_ns(fleet, i) - result.statistics.first_upload_ns;
+
+		sim_fleet_status(fleet, i, &status);
+		result.ended += status.state == DFUCAST_STATE_DONE;
+		if (i != options->faults.slow && took > result.others_ns) {
+			result.others_ns = took;
+		}
+	}
+	if (sim_fleet_violation(fleet) != NULL) {
+		fprintf(stderr, "violation: %s\n", sim_fleet_violation(fleet));
+	} else {
+		result.ok = true;
+	}
+	sim_fleet_free(fleet);
+	return result;
+}
+
+static void scenario(struct sim_fleet_options *options, char letter, uint32_t n)
+{
+	sim_fleet_defaults(options);
+	sim_air_scenario(&options->air, letter);
+	options->air.n = n;
+	options->mode = DFUCAST_MODE_UPLOAD;
+}
+
+/* ---- the table ---- */
+
+static void fan_out(char letter, uint32_t n)
+{
+	struct sim_fleet_options options;
+	struct sim_air_bounds bounds;
+	struct result result;
+	enum sense sense = NO_GOAL;
+	double goal = 0;
+	char name[32];
+	char what[128];
+
+	scenario(&options, letter, n);
+	sim_air_bounds(&options.air, &bounds);
+	result = run(&options);
+	if (letter == 'A') {
+		sense = AT_MOST;
+		goal = 1.10;
+	} else if ((letter == 'D' || letter == 'E') && bounds.by == SIM_AIR_BY_UART) {
+		sense = AT_MOST;
+		goal = 1.02;
+	} else if (letter == 'G' && (n == 8 || n == 20)) {
+		sense = AT_MOST;
+		goal = n == 8 ? 1.45 : 1.15;
+	}
+	snprintf(name, sizeof(name), "fan-out %c n=%u", letter, (unsigned int)n);
+	snprintf(what, sizeof(what), "upload / T_limit; %.2f s of %.2f s, bound by %s, CI %.2f ms",
+		 seconds(result.upload_ns), seconds(bounds.limit), sim_air_bound_name(bounds.by),
+		 result.statistics.interval_us / 1000.0);
+	row(name, what, result.ok && result.ratio_ppm != 0 ? ppm(result.ratio_ppm) : 99, sense, goal);
+	/* What is left when the set-up of the last device does not count: see fleet.h, last_first_ns. */
+	if (letter == 'A') {
+		snprintf(name, sizeof(name), "stream A n=%u", (unsigned int)n);
+		row(name, "the same from the last device's first upload request",
+		    seconds(result.statistics.last_acked_ns - result.statistics.last_first_ns) /
+			seconds(bounds.limit),
+		    NO_GOAL, 0);
+	}
+}
+
+static void rivals(char letter, uint32_t n)
+{
+	struct sim_fleet_options options;
+	struct sim_rival_result other = {0};
+	struct result ours;
+	char name[48];
+	char what[128];
+
+	scenario(&options, letter, n);
+	ours = run(&options);
+	if (sim_rival_stop_and_wait(&options.air, &other)) {
+		bool goal = letter == 'A' || letter == 'D';
+
+		snprintf(name, sizeof(name), "vs stop-and-wait %c n=%u", letter, (unsigned int)n);
+		snprintf(what, sizeof(what), "one after the other %.1f s, fan-out %.1f s",
+			 seconds(other.all_ns), seconds(ours.upload_ns));
+		row(name, what, seconds(other.all_ns) / seconds(ours.upload_ns), goal ? AT_LEAST : NO_GOAL,
+		    letter == 'A' ? 15.0 : 8.0);
+	}
+	if (sim_rival_pipelined(&options.air, &other)) {
+		bool goal = letter == 'A' || letter == 'C';
+
+		snprintf(name, sizeof(name), "vs pipelined %c n=%u", letter, (unsigned int)n);
+		snprintf(what, sizeof(what), "one after the other %.1f s at CI %.2f ms, fan-out %.1f s",
+			 seconds(other.all_ns), other.interval_us / 1000.0, seconds(ours.upload_ns));
+		row(name, what, seconds(other.all_ns) / seconds(ours.upload_ns), goal ? AT_LEAST : NO_GOAL,
+		    letter == 'A' ? 7.0 : 3.3);
+	}
+}
+
+static void loss(uint32_t loss_ppm, double goal, uint32_t seeds)
+{
+	struct sim_fleet_options options;
+	uint32_t worst = 0;
+	uint64_t worst_seed = 0;
+	uint64_t sum = 0;
+	char name[32];
+	char what[128];
+
+	scenario(&options, 'A', 8);
+	options.air.per_ppm = loss_ppm;
+	options.air.ci_us = sim_air_interval_us(&options.air, 8);
+	for (uint64_t seed = 1; seed <= seeds; seed++) {
+		options.seed = seed;
+		struct result result = run(&options);
+		uint32_t ratio = result.ok && result.ratio_ppm != 0 ? result.ratio_ppm : 99000000u;
+
+		sum += ratio;
+		if (ratio > worst) {
+			worst = ratio;
+			worst_seed = seed;
+		}
+	}
+	snprintf(name, sizeof(name), "loss %u %% n=8", (unsigned int)(loss_ppm / 10000u));
+	snprintf(what, sizeof(what), "worst of %u seeds (seed %" PRIu64 "), mean %.4f, CI %.2f ms",
+		 (unsigned int)seeds, worst_seed, (double)sum / seeds / 1e6, options.air.ci_us / 1000.0);
+	row(name, what, ppm(worst), AT_MOST, goal);
+}
+
+static void straggler(const char *name, uint32_t loss_ppm, uint32_t from_ms)
+{
+	struct sim_fleet_options options;
+	struct sim_air_bounds bounds;
+	struct result result;
+	char what[128];
+
+	scenario(&options, 'A', 8);
+	sim_air_bounds(&options.air, &bounds);
+	options.faults.slow = 3;
+	options.faults.slow_ppm = loss_ppm;
+	options.faults.slow_from_ms = from_ms;
+	result = run(&options);
+	snprintf(what, sizeof(what), "the other seven / T_limit(8); %u of 8 done, passes %u",
+		 (unsigned int)result.ended, (unsigned int)result.statistics.passes);
+	row(name, what, result.ok ? seconds(result.others_ns) / seconds(bounds.limit) : 99, AT_MOST, 1.15);
+}
+
+static void guards(void)
+{
+	struct sim_fleet_options options;
+	uint32_t worst = 0;
+	uint32_t worst_guard = 0;
+	char what[128];
+
+	for (uint32_t guard = 150; guard <= 1000; guard += 50) {
+		scenario(&options, 'A', 8);
+		options.air.guard_us = guard;
+		struct result result = run(&options);
+		uint32_t ratio = result.ok && result.ratio_ppm != 0 ? result.ratio_ppm : 99000000u;
+
+		if (ratio > worst) {
+			worst = ratio;
+			worst_guard = guard;
+		}
+	}
+	snprintf(what, sizeof(what),
+		 "interval chosen from the measured guard, 150 to 1000 us; worst at %u us",
+		 (unsigned int)worst_guard);
+	row("guard sweep n=8", what, ppm(worst), AT_MOST, 1.12);
+}
+
+/* What one whole update of eight devices shows beside its time. */
+static void counters(void)
+{
+	struct sim_fleet_options options;
+	struct sim_air_bounds bounds;
+	struct result r;
+	const struct sim_fleet_statistics *s = &r.statistics;
+
+	scenario(&options, 'A', 8);
+	sim_air_bounds(&options.air, &bounds);
+	options.mode = DFUCAST_MODE_TEST_CONFIRM;
+	options.canary = 0;
+	r = run(&options);
+	row("host octets n=8", "UART octets / image octets", (double)s->host_octets / options.air.image,
+	    AT_MOST, 1.02);
+	row("window n=8", "most requests in flight at one device", s->window_peak, AT_MOST,
+	    options.air.bufs - 1);
+	row("ENOMEM n=8", "answers without memory, requests lost for buffers",
+	    s->no_memory + s->lost_for_buffers, AT_MOST, 0);
+	row("duplicates n=8", "image bytes written twice", (double)s->duplicate_bytes, AT_MOST, 0);
+	row("first chunks n=8", "from the first to the last device's first upload request, intervals",
+	    (double)(s->last_first_ns - s->first_upload_ns) / (s->interval_us * 1000.0), AT_MOST, 1);
+	row("resets n=8", "canary 0: from the last device verified to the last reset, s",
+	    seconds(s->last_reset_ns - s->last_verified_ns), AT_MOST, 1);
+	row("empty events n=8", "connection events without data during the upload, percent",
+	    100.0 * (double)s->upload.events_empty / (double)s->upload.events, AT_MOST, 5);
+	row("radio time n=8", "radio on during the upload / the least possible",
+	    seconds(s->upload.air_ns) / seconds(bounds.radio_peer * 8), AT_MOST, 1.10);
+}
+
+static int table(uint32_t seeds)
+{
+	for (char letter = 'A'; letter <= 'I'; letter++) {
+		for (size_t i = 0; i < sizeof(fleet_sizes) / sizeof(fleet_sizes[0]); i++) {
+			fan_out(letter, fleet_sizes[i]);
+		}
+	}
+	for (char letter = 'A'; letter <= 'I'; letter++) {
+		rivals(letter, 8);
+	}
+	rivals('A', 20);
+	loss(0, 1.10, 1);
+	loss(10000, 1.15, seeds);
+	loss(50000, 1.40, seeds);
+	loss(100000, 1.70, seeds);
+	straggler("straggler 30 %", 300000, 0);
+	straggler("straggler silent after 6 s", 1000000, 6000);
+	guards();
+	counters();
+	fprintf(stderr, "%u rows short of their goal\n", rows_short);
+	return rows_short == 0 ? 0 : 3;
+}
+
+/* ---- for tests and for looking ---- */
+
+static int bounds_of_lines(void)
+{
+	char line[1024];
+
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		struct sim_fleet_options options;
+		struct sim_air_bounds b;
+		const char *at;
+
+		line[strcspn(line, "\n")] = 0;
+		sim_fleet_defaults(&options);
+		const char *wrong = sim_fleet_parse(&options, line, &at);
+
+		if (wrong != NULL && *at != 0) {
+			fprintf(stderr, "%s: %s\n", at, wrong);
+			return 1;
+		}
+		sim_air_bounds(&options.air, &b);
+		printf("%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s %u %" PRIu64 " %" PRIu64
+		       " %" PRIu64 " %" PRIu64 "\n",
+		       b.uart, b.radio, b.peer, b.limit, sim_air_bound_name(b.by), (unsigned int)b.requests,
+		       b.radio_peer, b.flash_erase, b.flash_write, sim_air_swap_ns(&options.air));
+	}
+	return 0;
+}
+
+static int one_run(const char *text)
+{
+	struct sim_fleet_options options;
+	struct dfucast_status status;
+	const char *at;
+
+	sim_fleet_defaults(&options);
+	options.trace = stdout;
+	const char *wrong = sim_fleet_parse(&options, text, &at);
+	struct sim_fleet *fleet = wrong == NULL ? sim_fleet_create(&options) : NULL;
+
+	if (fleet == NULL) {
+		fprintf(stderr, "%s: %s\n", at, wrong != NULL ? wrong : "does not work");
+		return 1;
+	}
+	sim_fleet_run(fleet);
+	for (uint16_t i = 0; i < sim_fleet_count(fleet); i++) {
+		sim_fleet_status(fleet, i, &status);
+		printf("device %u: %s %s\n", i, dfucast_state_name((enum dfucast_state)status.state),
+		       dfucast_err_name(status.outcome.err));
+	}
+	printf("%.3f s, ratio %.4f, hash %016" PRIx64 ", %s\n", seconds(sim_fleet_now(fleet)),
+	       ppm(sim_fleet_ratio_ppm(fleet)), sim_fleet_hash(fleet),
+	       sim_fleet_violation(fleet) != NULL ? sim_fleet_violation(fleet) : "nothing violated");
+	sim_fleet_free(fleet);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "bounds") == 0) {
+		return bounds_of_lines();
+	}
+	if (argc == 3 && strcmp(argv[1], "run") == 0) {
+		return one_run(argv[2]);
+	}
+	if (argc == 1 || (argc == 2 && strcmp(argv[1], "quick") == 0)) {
+		return table(argc == 1 ? 100 : 10);
+	}
+	fprintf(stderr, "usage: %s [quick | bounds | run OPTIONS]\n", argv[0]);
+	return 1;
+}
