@@ -158,16 +158,23 @@ uint32_t dfucast_cast_feed(struct dfucast_cast *cast, uint32_t offset, const uin
 
 /* ---- links ---- */
 
-/* The target of a live link, or NULL: closed, being closed, or of an older generation. */
-static struct dfucast_cast_target *live(const struct dfucast_cast *cast, struct dfucast_link link)
+/* The target of a link, or NULL: of an older generation. */
+static struct dfucast_cast_target *target_of(const struct dfucast_cast *cast, struct dfucast_link link)
 {
 	if (link.target >= cast->config.count) {
 		return NULL;
 	}
 	struct dfucast_cast_target *target = &cast->config.targets[link.target];
 
-	if (target->generation != link.generation ||
-	    (target->link != CAST_LINK_UP && target->link != CAST_LINK_RESYNCING)) {
+	return target->generation == link.generation ? target : NULL;
+}
+
+/* The target of a live link, or NULL: closed, being closed, or of an older generation. */
+static struct dfucast_cast_target *live(const struct dfucast_cast *cast, struct dfucast_link link)
+{
+	struct dfucast_cast_target *target = target_of(cast, link);
+
+	if (target == NULL || (target->link != CAST_LINK_UP && target->link != CAST_LINK_RESYNCING)) {
 		return NULL;
 	}
 	return target;
@@ -232,12 +239,9 @@ bool dfucast_cast_next_request(struct dfucast_cast *cast, struct dfucast_link_re
 void dfucast_cast_link_up(struct dfucast_cast *cast, struct dfucast_link link,
 			  const struct dfucast_link_info *info, uint32_t now)
 {
-	if (link.target >= cast->config.count) {
-		return;
-	}
-	struct dfucast_cast_target *target = &cast->config.targets[link.target];
+	struct dfucast_cast_target *target = target_of(cast, link);
 
-	if (target->generation != link.generation || target->link != CAST_LINK_OPENING) {
+	if (target == NULL || target->link != CAST_LINK_OPENING) {
 		return;
 	}
 	target->link = CAST_LINK_UP;
@@ -249,12 +253,9 @@ void dfucast_cast_link_up(struct dfucast_cast *cast, struct dfucast_link link,
 void dfucast_cast_link_down(struct dfucast_cast *cast, struct dfucast_link link, enum dfucast_err err,
 			    uint32_t now)
 {
-	if (link.target >= cast->config.count) {
-		return;
-	}
-	struct dfucast_cast_target *target = &cast->config.targets[link.target];
+	struct dfucast_cast_target *target = target_of(cast, link);
 
-	if (target->generation != link.generation || target->link == CAST_LINK_DOWN) {
+	if (target == NULL || target->link == CAST_LINK_DOWN) {
 		return;
 	}
 	bool asked = target->link == CAST_LINK_CLOSING;

@@ -41,10 +41,21 @@ static bool needs(const struct dfucast_cast *cast, unsigned int index, struct df
 	return true;
 }
 
+/* The ring is to begin at this offset: what it has of that it keeps. */
+static void move_to(struct dfucast_cast *cast, uint32_t offset)
+{
+	if (offset >= cast->ring.tail && offset <= cast->ring.head) {
+		dfucast_ring_drop(&cast->ring, offset);
+	} else {
+		dfucast_ring_restart(&cast->ring,
+				     offset); /* a rewind, or all hold more than was streamed: a resume */
+	}
+}
+
+/* One look over the fleet: who joins the pass, who leaves it, and what the ring may drop then. */
 static void look(struct dfucast_cast *cast, struct view *view)
 {
-	view->lowest_waiting = UINT32_MAX;
-	view->lowest_kept = UINT32_MAX;
+	*view = (struct view){.lowest_waiting = UINT32_MAX, .lowest_kept = UINT32_MAX};
 	for (unsigned int i = 0; i < cast->config.count; i++) {
 		struct dfucast_cast_target *target = &cast->config.targets[i];
 		struct dfucast_want want;
@@ -83,6 +94,9 @@ static void look(struct dfucast_cast *cast, struct view *view)
 				view->lowest_waiting = want.keep;
 			}
 		}
+	}
+	if (view->in_pass > 0 && view->lowest_kept > cast->ring.tail) {
+		move_to(cast, view->lowest_kept);
 	}
 }
 
@@ -125,24 +139,6 @@ static bool let_stragglers_go(struct dfucast_cast *cast, uint32_t elapsed_ms)
 	return changed;
 }
 
-/* The ring is to begin at this offset: what it has of that it keeps. */
-static void move_to(struct dfucast_cast *cast, uint32_t offset)
-{
-	if (offset >= cast->ring.tail && offset <= cast->ring.head) {
-		dfucast_ring_drop(&cast->ring, offset);
-	} else {
-		dfucast_ring_restart(&cast->ring,
-				     offset); /* a rewind, or all hold more than was streamed: a resume */
-	}
-}
-
-static void drop(struct dfucast_cast *cast, const struct view *view)
-{
-	if (view->in_pass > 0 && view->lowest_kept > cast->ring.tail) {
-		move_to(cast, view->lowest_kept);
-	}
-}
-
 /* Nobody is left in the pass. Begin the next where the lowest waiting device is, or tell them they are behind. */
 static void begin_pass(struct dfucast_cast *cast, const struct view *view)
 {
@@ -175,18 +171,13 @@ static void begin_pass(struct dfucast_cast *cast, const struct view *view)
 /* The start rule: when every device has joined, ended or cannot be reached now, or the gather time is over. */
 static bool may_begin(struct dfucast_cast *cast, uint32_t now)
 {
-	unsigned int unseen = 0;
+	bool unseen = false;
 
-	if (cast->passes > 0) {
-		return true;
-	}
 	for (unsigned int i = 0; i < cast->config.count; i++) {
-		if (dfucast_cast_phase(cast, i) == DFUCAST_PHASE_PREPARING) {
-			unseen++;
-		}
+		unseen |= dfucast_cast_phase(cast, i) == DFUCAST_PHASE_PREPARING;
 	}
 	/* Targets beyond the links' number are not started yet: they are the next wave. */
-	if (unseen == 0) {
+	if (cast->passes > 0 || !unseen) {
 		return true;
 	}
 	if (!cast->gathering) {
@@ -198,29 +189,25 @@ static bool may_begin(struct dfucast_cast *cast, uint32_t now)
 
 void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t elapsed_ms, uint32_t now)
 {
-	struct view view = {0};
+	struct view view;
 
 	look(cast, &view);
-	drop(cast, &view);
 	bool held = cast->streaming && held_back(cast, &view);
 	bool charge = held && cast->held; /* only time that began held counts */
 
 	cast->held = held;
 	if (charge && let_stragglers_go(cast, elapsed_ms)) {
-		view = (struct view){0};
 		look(cast, &view);
-		drop(cast, &view);
 	}
-	if (view.in_pass == 0) {
-		cast->streaming = false;
-		if (view.waiting == 0) {
-			cast->gathering = false; /* the one that began it is gone: the next begins anew */
-		}
-		if (view.waiting > 0 && may_begin(cast, now)) {
-			begin_pass(cast, &view);
-			view = (struct view){0};
-			look(cast, &view); /* joins */
-		}
+	if (view.in_pass > 0) {
+		return;
+	}
+	cast->streaming = false;
+	if (view.waiting == 0) {
+		cast->gathering = false; /* the one that began it is gone: the next begins anew */
+	} else if (may_begin(cast, now)) {
+		begin_pass(cast, &view);
+		look(cast, &view); /* joins */
 	}
 }
 

@@ -5,30 +5,23 @@
  */
 #include <dfucast/image.h>
 
-#include <string.h>
-
 #define FIELD_COUNT 4u
 
-static void unpack(const struct dfucast_version *version, uint32_t fields[FIELD_COUNT])
+/* One number that orders versions as their fields do, most significant first. */
+static uint64_t rank(const struct dfucast_version *version, bool with_build)
 {
-	fields[0] = version->major;
-	fields[1] = version->minor;
-	fields[2] = version->revision;
-	fields[3] = version->build;
+	uint32_t release =
+	    (uint32_t)version->major << 24 | (uint32_t)version->minor << 16 | version->revision;
+
+	return (uint64_t)release << 32 | (with_build ? version->build : 0);
 }
 
 int dfucast_version_compare(const struct dfucast_version *a, const struct dfucast_version *b, bool with_build)
 {
-	uint32_t left[FIELD_COUNT];
-	uint32_t right[FIELD_COUNT];
+	uint64_t left = rank(a, with_build);
+	uint64_t right = rank(b, with_build);
 
-	unpack(a, left);
-	unpack(b, right);
-	for (size_t i = 0; i < (with_build ? FIELD_COUNT : FIELD_COUNT - 1); i++) {
-		if (left[i] != right[i])
-			return left[i] < right[i] ? -1 : 1;
-	}
-	return 0;
+	return (left > right) - (left < right);
 }
 
 bool dfucast_version_parse(struct dfucast_version *version, const char *text, size_t length)
@@ -66,10 +59,9 @@ bool dfucast_version_parse(struct dfucast_version *version, const char *text, si
 
 size_t dfucast_version_format(const struct dfucast_version *version, char text[DFUCAST_VERSION_TEXT_BYTES])
 {
-	uint32_t fields[FIELD_COUNT];
+	uint32_t fields[FIELD_COUNT] = {version->major, version->minor, version->revision, version->build};
 	size_t used = 0;
 
-	unpack(version, fields);
 	for (size_t i = 0; i < (fields[3] != 0 ? FIELD_COUNT : FIELD_COUNT - 1); i++) {
 		char digits[10]; /* least significant first */
 		size_t count = 0;

@@ -6,37 +6,43 @@
 #include "update_internal.h"
 #include <string.h>
 
-/* What each state is to the fan-out, to people, and which request it waits for. */
+/*
+ * What each state is to the fan-out, to people, which request it waits for, and where it goes on when its link is lost
+ * or its request was never answered. There, IDLE: nothing was under way. CONNECT: on the way to `resume` already, within
+ * the same limit. SWAP: the device may be resetting. TEST: testing twice is the same as once. RETURN: confirm only what
+ * runs, so look again first.
+ */
 static const struct {
 	uint8_t phase;
 	uint8_t state;
 	uint8_t request;
+	uint8_t lost;
 } states[DFUCAST_UPDATE_STATE_COUNT] = {
-#define STATE(name, phase, state, request)                                                                   \
-	[DFUCAST_UPDATE_##                                                                                   \
-	    name] = {DFUCAST_PHASE_##phase, DFUCAST_STATE_##state, DFUCAST_SMP_REQUEST_##request}
-    STATE(IDLE, IDLE, IDLE, NONE),
-    STATE(CONNECT, PREPARING, CONNECTING, NONE),
-    STATE(RESYNC, PREPARING, CONNECTING, NONE),
-    STATE(PARAMS, PREPARING, CONNECTING, PARAMS),
-    STATE(MODE, PREPARING, PREPARING, BOOTLOADER),
-    STATE(SLOTS, PREPARING, PREPARING, IMG_SLOTS),
-    STATE(INSPECT, PREPARING, PREPARING, IMG_LIST),
-    STATE(ERASE, TAKING, PREPARING, IMG_ERASE),
-    STATE(FIRST, TAKING, PREPARING, IMG_UPLOAD),
-    STATE(STREAM, TAKING, UPLOADING, NONE),
-    STATE(VERIFY, VERIFYING, VERIFYING, IMG_LIST),
-    STATE(READY, VERIFIED, WAITING, NONE),
-    STATE(TEST, ACTIVATING, TESTING, IMG_SET),
-    STATE(PRECHECK, ACTIVATING, TESTING, IMG_LIST),
-    STATE(RESET, ACTIVATING, REBOOTING, RESET),
-    STATE(SWAP, ACTIVATING, REBOOTING, NONE),
-    STATE(RETURN, ACTIVATING, CHECKING, IMG_LIST),
-    STATE(SOAK, ACTIVATING, SOAKING, NONE),
-    STATE(CONFIRM, ACTIVATING, CONFIRMING, IMG_SET),
-    STATE(FINAL, ACTIVATING, CONFIRMING, IMG_LIST),
-    STATE(RECOVERY, PREPARING, CONNECTING, RESET),
-    STATE(ENDED, ENDED, FAILED, NONE),
+#define STATE(name, phase, state, request, lost)                                                             \
+	[DFUCAST_UPDATE_##name] = {DFUCAST_PHASE_##phase, DFUCAST_STATE_##state,                             \
+				   DFUCAST_SMP_REQUEST_##request, DFUCAST_UPDATE_##lost}
+    STATE(IDLE, IDLE, IDLE, NONE, IDLE),
+    STATE(CONNECT, PREPARING, CONNECTING, NONE, IDLE),
+    STATE(RESYNC, PREPARING, CONNECTING, NONE, CONNECT),
+    STATE(PARAMS, PREPARING, CONNECTING, PARAMS, PARAMS),
+    STATE(MODE, PREPARING, PREPARING, BOOTLOADER, PARAMS),
+    STATE(SLOTS, PREPARING, PREPARING, IMG_SLOTS, PARAMS),
+    STATE(INSPECT, PREPARING, PREPARING, IMG_LIST, PARAMS),
+    STATE(ERASE, TAKING, PREPARING, IMG_ERASE, PARAMS),
+    STATE(FIRST, TAKING, PREPARING, IMG_UPLOAD, PARAMS),
+    STATE(STREAM, TAKING, UPLOADING, NONE, PARAMS),
+    STATE(VERIFY, VERIFYING, VERIFYING, IMG_LIST, PARAMS),
+    STATE(READY, VERIFIED, WAITING, NONE, IDLE),
+    STATE(TEST, ACTIVATING, TESTING, IMG_SET, TEST),
+    STATE(PRECHECK, ACTIVATING, TESTING, IMG_LIST, TEST),
+    STATE(RESET, ACTIVATING, REBOOTING, RESET, SWAP),
+    STATE(SWAP, ACTIVATING, REBOOTING, NONE, IDLE),
+    STATE(RETURN, ACTIVATING, CHECKING, IMG_LIST, CONNECT),
+    STATE(SOAK, ACTIVATING, SOAKING, NONE, IDLE),
+    STATE(CONFIRM, ACTIVATING, CONFIRMING, IMG_SET, RETURN),
+    STATE(FINAL, ACTIVATING, CONFIRMING, IMG_LIST, RETURN),
+    STATE(RECOVERY, PREPARING, CONNECTING, RESET, SWAP),
+    STATE(ENDED, ENDED, FAILED, NONE, IDLE),
 #undef STATE
 };
 
@@ -116,6 +122,14 @@ enum dfucast_err dfucast_update_silence(const struct dfucast_update *u)
 	return update_has(u, UPDATE_NOISE) ? DFUCAST_ERR_GARBLED : DFUCAST_ERR_SILENT;
 }
 
+static void await_link(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+		       enum dfucast_update_state resume, uint32_t now)
+{
+	u->resume = (uint8_t)resume;
+	u->limit_ms = now + update_wait_ms(plan);
+	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
+}
+
 void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			      enum dfucast_update_state resume, enum dfucast_err err, uint32_t now)
 {
@@ -124,9 +138,7 @@ void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfu
 		return;
 	}
 	u->err = (int8_t)err;
-	u->resume = (uint8_t)resume;
-	u->limit_ms = now + update_wait_ms(plan);
-	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
+	await_link(plan, u, resume, now);
 }
 
 /* ---- consumer calls: state ---- */
@@ -155,7 +167,6 @@ static void status(const void *plan, const void *device, struct dfucast_status *
 	const struct dfucast_update *u = device;
 
 	(void)plan;
-	memset(out, 0, sizeof(*out));
 	out->offset = u->acked;
 	out->sent_bytes = u->sent_bytes;
 	out->outcome = (struct dfucast_outcome){
@@ -193,13 +204,10 @@ static void start(const void *plan, void *device, uint32_t now)
 	DFUCAST_ASSERT(((const struct dfucast_update_plan *)plan)->image == 0 ||
 		       ((const struct dfucast_update_plan *)plan)->mode != DFUCAST_MODE_TEST_CONFIRM);
 	dfucast_smp_client_init(&u->client, 0);
-	u->client.version = DFUCAST_SMP_V2;
 	u->error_group = DFUCAST_GROUP_NONE;
 	u->err = DFUCAST_ERR_UNREACHABLE;
-	u->resume = DFUCAST_UPDATE_PARAMS;
 	u->window = 1;
-	u->limit_ms = now + update_wait_ms(plan);
-	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
+	await_link(plan, u, DFUCAST_UPDATE_PARAMS, now);
 }
 
 static void activate(const void *plan, void *device, uint32_t now)
@@ -210,11 +218,9 @@ static void activate(const void *plan, void *device, uint32_t now)
 	u->reconnects = 0;
 	if (update_has(u, UPDATE_LINK)) {
 		dfucast_update_enter(u, DFUCAST_UPDATE_TEST);
-		return;
+	} else {
+		await_link(plan, u, DFUCAST_UPDATE_TEST, now);
 	}
-	u->resume = DFUCAST_UPDATE_TEST;
-	u->limit_ms = now + update_wait_ms(plan);
-	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 }
 
 static void stop(const void *plan, void *device, enum dfucast_err why)
@@ -308,12 +314,11 @@ static bool is_lasting(enum dfucast_err err)
 static void link_down(const void *plan, void *device, enum dfucast_err err, uint32_t now)
 {
 	struct dfucast_update *u = device;
-	enum dfucast_update_state resume = DFUCAST_UPDATE_PARAMS;
+	enum dfucast_update_state lost = (enum dfucast_update_state)states[u->state].lost;
 
 	update_clear(u, UPDATE_LINK | UPDATE_TX | UPDATE_RESYNC_DUE | UPDATE_SAMPLE);
 	dfucast_smp_client_clear(&u->client);
-	switch (u->state) {
-	case DFUCAST_UPDATE_CONNECT:
+	if (u->state == DFUCAST_UPDATE_CONNECT) {
 		if (err == DFUCAST_ERR_OK) {
 			return;
 		}
@@ -322,37 +327,21 @@ static void link_down(const void *plan, void *device, enum dfucast_err err, uint
 			dfucast_update_fail(u, err);
 		}
 		return;
+	}
+	switch (lost) {
 	case DFUCAST_UPDATE_IDLE:
-	case DFUCAST_UPDATE_READY:
+		break; /* the cast opens it again where one is wanted */
 	case DFUCAST_UPDATE_SWAP:
-	case DFUCAST_UPDATE_SOAK:
-	case DFUCAST_UPDATE_ENDED:
-		return; /* nothing was under way; the cast opens it again where one is wanted */
-	case DFUCAST_UPDATE_RECOVERY:
 		dfucast_update_await_reset(plan, u, now);
-		return;
-	case DFUCAST_UPDATE_TEST:
-	case DFUCAST_UPDATE_PRECHECK:
-		resume = DFUCAST_UPDATE_TEST; /* testing twice is the same as once */
 		break;
-	case DFUCAST_UPDATE_RESET:
-		dfucast_update_await_reset(plan, u, now); /* it may have taken the request */
-		return;
-	case DFUCAST_UPDATE_RESYNC: /* on the way to `resume`: still is, within the same limit */
+	case DFUCAST_UPDATE_CONNECT:
 		dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
-		return;
-	case DFUCAST_UPDATE_RETURN: /* within the same limit */
-		u->resume = DFUCAST_UPDATE_RETURN;
-		dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
-		return;
-	case DFUCAST_UPDATE_CONFIRM:
-	case DFUCAST_UPDATE_FINAL:
-		resume = DFUCAST_UPDATE_RETURN; /* confirm only what runs: look again first */
 		break;
 	default:
+		dfucast_update_reconnect(plan, u, lost, err == DFUCAST_ERR_OK ? DFUCAST_ERR_LINK_LOST : err,
+					 now);
 		break;
 	}
-	dfucast_update_reconnect(plan, u, resume, err == DFUCAST_ERR_OK ? DFUCAST_ERR_LINK_LOST : err, now);
 }
 
 static void noise(const void *plan, void *device, uint32_t now)
@@ -401,6 +390,7 @@ static bool deadline(const void *plan, const void *device, uint32_t *when)
 /* A short request got no answer. */
 static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
 {
+	enum dfucast_update_state lost = (enum dfucast_update_state)states[u->state].lost;
 	enum dfucast_err err = dfucast_update_silence(u);
 
 	if (u->client.count == 0) { /* a pause is over */
@@ -415,52 +405,27 @@ static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_
 		}
 		if (!(u->link_flags & DFUCAST_LINK_KEEPS)) {
 			/* Connected and deaf: half an answer may block the way. A new link, within the same limit. */
-			u->resume = DFUCAST_UPDATE_RETURN;
 			dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 			return;
 		}
 		dfucast_update_arm(u, UPDATE_PROBE_MS, now);
-		return;
-	}
-	if (u->state == DFUCAST_UPDATE_RESET || u->state == DFUCAST_UPDATE_RECOVERY) {
+	} else if (lost == DFUCAST_UPDATE_SWAP) {
 		/* A missing answer to a reset is no error: wait and see what runs. */
 		dfucast_update_await_reset(plan, u, now);
-		return;
-	}
-	if (++u->retries <= update_retries_max(plan)) {
+	} else if (++u->retries <= update_retries_max(plan)) {
 		update_set(u, UPDATE_DUE);
-		return;
-	}
-	switch (u->state) {
-	case DFUCAST_UPDATE_TEST:
-	case DFUCAST_UPDATE_PRECHECK:
-		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_TEST, err, now);
-		break;
-	case DFUCAST_UPDATE_CONFIRM:
-	case DFUCAST_UPDATE_FINAL:
-		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_RETURN, err, now);
-		break;
-	case DFUCAST_UPDATE_PARAMS:
+	} else if (u->state == DFUCAST_UPDATE_PARAMS) {
 		dfucast_update_fail(u, err); /* nobody there, or not listening: a new link would not help */
-		break;
-	default:
-		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_PARAMS, err, now);
-		break;
+	} else {
+		dfucast_update_reconnect(plan, u, lost, err, now);
 	}
 }
 
-static void connect_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
+/* No link within the limit. */
+static void connect_tick(struct dfucast_update *u)
 {
-	if ((int32_t)(now - u->limit_ms) < 0) {
-		dfucast_update_arm(u, u->limit_ms - now, now);
-		return;
-	}
-	(void)plan;
-	if (u->resume == DFUCAST_UPDATE_RETURN) {
-		dfucast_update_fail(u, DFUCAST_ERR_NEVER_RETURNED);
-		return;
-	}
-	dfucast_update_fail(u, (enum dfucast_err)u->err);
+	dfucast_update_fail(u, u->resume == DFUCAST_UPDATE_RETURN ? DFUCAST_ERR_NEVER_RETURNED
+								  : (enum dfucast_err)u->err);
 }
 
 /* The silence after a reset, or the soak, is over. */
@@ -489,7 +454,7 @@ static void tick(const void *plan, void *device, uint32_t now)
 	}
 	switch (u->state) {
 	case DFUCAST_UPDATE_CONNECT:
-		connect_tick(plan, u, now);
+		connect_tick(u);
 		break;
 	case DFUCAST_UPDATE_SWAP:
 	case DFUCAST_UPDATE_SOAK:

@@ -1,22 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The words for the steps of one device's update, for logs and reports. */
 #include <dfucast/update.h>
+#include <stddef.h>
+
+#include "../util/words.h"
 
 const char *dfucast_update_state_name(enum dfucast_update_state state)
 {
-	static const char *const names[DFUCAST_UPDATE_STATE_COUNT] = {
-	    [DFUCAST_UPDATE_IDLE] = "idle",         [DFUCAST_UPDATE_CONNECT] = "connect",
-	    [DFUCAST_UPDATE_RESYNC] = "resync",     [DFUCAST_UPDATE_PARAMS] = "params",
-	    [DFUCAST_UPDATE_MODE] = "mode",         [DFUCAST_UPDATE_SLOTS] = "slots",
-	    [DFUCAST_UPDATE_INSPECT] = "inspect",   [DFUCAST_UPDATE_ERASE] = "erase",
-	    [DFUCAST_UPDATE_FIRST] = "first",       [DFUCAST_UPDATE_STREAM] = "stream",
-	    [DFUCAST_UPDATE_VERIFY] = "verify",     [DFUCAST_UPDATE_READY] = "ready",
-	    [DFUCAST_UPDATE_TEST] = "test",         [DFUCAST_UPDATE_PRECHECK] = "precheck",
-	    [DFUCAST_UPDATE_RESET] = "reset",       [DFUCAST_UPDATE_SWAP] = "swap",
-	    [DFUCAST_UPDATE_RETURN] = "return",     [DFUCAST_UPDATE_SOAK] = "soak",
-	    [DFUCAST_UPDATE_CONFIRM] = "confirm",   [DFUCAST_UPDATE_FINAL] = "final",
-	    [DFUCAST_UPDATE_RECOVERY] = "recovery", [DFUCAST_UPDATE_ENDED] = "ended",
-	};
+	/* In the order of enum dfucast_update_state. */
+	static const char words[] = "idle\0"
+				    "connect\0"
+				    "resync\0"
+				    "params\0"
+				    "mode\0"
+				    "slots\0"
+				    "inspect\0"
+				    "erase\0"
+				    "first\0"
+				    "stream\0"
+				    "verify\0"
+				    "ready\0"
+				    "test\0"
+				    "precheck\0"
+				    "reset\0"
+				    "swap\0"
+				    "return\0"
+				    "soak\0"
+				    "confirm\0"
+				    "final\0"
+				    "recovery\0"
+				    "ended\0";
+	const char *word = dfucast_words_at(words, state);
 
-	return state < DFUCAST_UPDATE_STATE_COUNT ? names[state] : "unknown";
+	return word != NULL ? word : "unknown";
 }

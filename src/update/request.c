@@ -30,12 +30,9 @@ void dfucast_update_forget_pending(struct dfucast_update *u)
 
 	if (tx == NULL) {
 		dfucast_smp_client_clear(&u->client);
-		return;
-	}
-	for (int i = (int)u->client.count - 1; i >= 0; i--) {
-		if (u->client.pending[i].sequence != u->tx_sequence) {
-			dfucast_smp_client_remove(&u->client, i);
-		}
+	} else {
+		u->client.pending[0] = *tx;
+		u->client.count = 1;
 	}
 }
 
@@ -103,8 +100,9 @@ static size_t build(const struct dfucast_update_plan *plan, const struct dfucast
 	return (size_t)length;
 }
 
-bool dfucast_update_upload_next(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
-				const struct dfucast_grant *grant, uint32_t *offset, uint16_t *length)
+/* The next upload request that may go out now; false: none. */
+static bool next_upload(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
+			const struct dfucast_grant *grant, uint16_t *length)
 {
 	struct dfucast_smp_upload upload;
 	uint32_t end = plan->image_bytes;
@@ -131,7 +129,6 @@ bool dfucast_update_upload_next(const struct dfucast_update_plan *plan, const st
 		}
 		end = grant->head;
 	}
-	*offset = u->next;
 	*length = (uint16_t)(end - u->next);
 	return *length > 0;
 }
@@ -141,7 +138,6 @@ static bool choose(const struct dfucast_update_plan *plan, struct dfucast_update
 		   const struct dfucast_grant *grant)
 {
 	const struct dfucast_smp_pending *added;
-	uint32_t offset;
 	uint16_t length;
 
 	if (update_has(u, UPDATE_DUE)) {
@@ -158,9 +154,9 @@ static bool choose(const struct dfucast_update_plan *plan, struct dfucast_update
 	} else if (update_has(u, UPDATE_ECHO_DUE) && u->client.count < u->window) {
 		update_clear(u, UPDATE_ECHO_DUE);
 		added = dfucast_smp_client_add(&u->client, DFUCAST_SMP_REQUEST_ECHO, 0, 0);
-	} else if (dfucast_update_upload_next(plan, u, grant, &offset, &length)) {
-		added = dfucast_smp_client_add(&u->client, DFUCAST_SMP_REQUEST_IMG_UPLOAD, offset, length);
-		u->next = offset + length;
+	} else if (next_upload(plan, u, grant, &length)) {
+		added = dfucast_smp_client_add(&u->client, DFUCAST_SMP_REQUEST_IMG_UPLOAD, u->next, length);
+		u->next += length;
 		u->sent_bytes += length;
 		if (u->next > u->sent_max) {
 			u->sent_max = u->next;

@@ -4,7 +4,8 @@
  *
  *   machine.c   the states, timers, links; the one place that changes `state`
  *   request.c   which frame to send next, and its bytes
- *   answer.c    answers to everything but uploads
+ *   receive.c   which request a frame answers, and its body
+ *   answer.c    what answers to everything but uploads mean
  *   inspect.c   what an image list means, before and after the reset
  *   upload.c    the stream: window, offsets, loss
  */
@@ -132,8 +133,21 @@ size_t dfucast_update_first_bytes(const struct dfucast_update_plan *plan);
 /* Forgets outstanding requests, except a begun frame, which is always finished. */
 void dfucast_update_forget_pending(struct dfucast_update *u);
 
-/* answer.c */
+/* receive.c */
 void dfucast_update_recv(const void *plan, void *device, const uint8_t *frame, size_t length, uint32_t now);
+
+/* answer.c */
+/* What an answer says beside its error, by its request. */
+union update_said {
+	struct dfucast_smp_params params;
+	struct dfucast_smp_bootloader bootloader;
+	struct dfucast_smp_slot_list slots;
+	struct dfucast_smp_image_list list;
+};
+/* The answer that the state waits for; the request is no longer among the outstanding ones. */
+void dfucast_update_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			   enum dfucast_smp_request request, const union update_said *said,
+			   const struct dfucast_smp_error *error, uint32_t now);
 /* The device said this SMP-level code. */
 bool dfucast_update_says(const struct dfucast_smp_error *error, enum dfucast_smp_rc rc);
 /* The device may take the same request later. */
@@ -155,11 +169,7 @@ void dfucast_update_upload_tick(const struct dfucast_update_plan *plan, struct d
 				uint32_t now);
 void dfucast_update_first_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			       uint32_t now);
-void dfucast_update_echo_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				uint32_t now);
-/* The next upload request that may go out now; false: none. */
-bool dfucast_update_upload_next(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
-				const struct dfucast_grant *grant, uint32_t *offset, uint16_t *length);
+void dfucast_update_echo_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u);
 void dfucast_update_upload_arm(struct dfucast_update *u, uint32_t now);
 
 #endif

@@ -137,27 +137,24 @@ static void foreign(const struct dfucast_update_plan *plan, struct dfucast_updat
 static void first_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			 const struct dfucast_smp_upload_answer *answer, uint32_t now)
 {
+	bool held_more = answer->offset > DFUCAST_IMAGE_HEADER_BYTES;
+
 	if (answer->offset > plan->image_bytes) {
 		dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS);
 		return;
 	}
 	if (answer->offset == 0) {
 		if (!stalled(plan, u)) {
-			update_clear(u, UPDATE_ECHO_DUE);
 			dfucast_update_arm(u, UPDATE_PAUSE_MS * u->stalls, now);
 		}
 		return;
 	}
-	if (answer->offset > DFUCAST_IMAGE_HEADER_BYTES) {
-		if (u->sent_bytes == 0) {
-			update_set(u, UPDATE_SKIPPED); /* a part that this run did not send */
-		}
+	if (held_more && u->sent_bytes == 0) {
+		update_set(u, UPDATE_SKIPPED); /* a part that this run did not send */
 	}
 	dfucast_update_enter(u, DFUCAST_UPDATE_STREAM);
-	u->sent_max =
-	    answer->offset > DFUCAST_IMAGE_HEADER_BYTES ? answer->offset : DFUCAST_IMAGE_HEADER_BYTES;
+	u->sent_max = held_more ? answer->offset : DFUCAST_IMAGE_HEADER_BYTES;
 	u->next = answer->offset;
-	u->stalls = 0;
 	progress(plan, u, answer->offset, answer->match, now);
 }
 
@@ -177,21 +174,21 @@ static void stream_answer(const struct dfucast_update_plan *plan, struct dfucast
 		}
 	} else if (offset >= end) {
 		progress(plan, u, offset, answer->match, now);
-	} else if (offset == begin && offset != 0) {
-		if (!stalled(plan, u)) {
-			go_back(u, offset, now);
-			pause(u, now);
-		}
 	} else if (offset > begin) {
 		u->stalls = 0;
 		go_back(u, offset, now);
-	} else if (offset == 0 && u->sent_max >= plan->image_bytes) {
+	} else if (offset != 0) {
+		if (!stalled(plan, u)) {
+			go_back(u, offset, now);
+			if (offset == begin) {
+				pause(u, now);
+			}
+		}
+	} else if (u->sent_max >= plan->image_bytes) {
 		dfucast_update_forget_pending(u);
 		dfucast_update_enter(u, DFUCAST_UPDATE_VERIFY);
-	} else if (offset == 0) {
+	} else {
 		dfucast_update_upload_begin(plan, u, DFUCAST_ERR_NO_PROGRESS);
-	} else if (!stalled(plan, u)) {
-		go_back(u, offset, now);
 	}
 }
 
@@ -268,14 +265,12 @@ void dfucast_update_upload_answer(const struct dfucast_update_plan *plan, struct
 		update_set(u, UPDATE_MALFORMED); /* as if it had not come: the timer decides */
 		return;
 	}
-	if (u->link_flags & DFUCAST_LINK_ORDERED) {
-		/* What was asked before this and is not answered, will not be. */
-		for (int i = 0; i < index; i++) {
-			dfucast_smp_client_remove(&u->client, 0);
-		}
-		index = 0;
+	/* Where answers keep order, what was asked before this and is not answered, will not be. */
+	int first = (u->link_flags & DFUCAST_LINK_ORDERED) ? 0 : index;
+
+	for (int i = first; i <= index; i++) {
+		dfucast_smp_client_remove(&u->client, first);
 	}
-	dfucast_smp_client_remove(&u->client, index);
 	measure(u, request.sequence, now);
 	if (u->state == DFUCAST_UPDATE_FIRST) {
 		update_clear(u, UPDATE_TIMER | UPDATE_ECHO_DUE);
@@ -296,10 +291,8 @@ void dfucast_update_upload_answer(const struct dfucast_update_plan *plan, struct
 }
 
 /* An echo sent behind the first chunk was answered. If the first chunk was not, it or its answer is lost. */
-void dfucast_update_echo_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				uint32_t now)
+void dfucast_update_echo_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u)
 {
-	(void)now;
 	if (u->state != DFUCAST_UPDATE_FIRST || u->client.count == 0 ||
 	    u->client.pending[0].request != DFUCAST_SMP_REQUEST_IMG_UPLOAD ||
 	    update_has(u, UPDATE_TX | UPDATE_DUE)) {

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file
- * Bands and words of the error codes, both from the one list in err.h.
+ * Bands and words of the error codes, both from the one list in err.h; and how words are found.
  */
 #include <dfucast/err.h>
 #include <stddef.h>
 #include <string.h>
+
+#include "words.h"
 
 #define NUMBER(symbol, number, word) (number),
 #define WORD(symbol, number, word) word "\0"
 
 static const int8_t numbers[] = {DFUCAST_ERR_LIST(NUMBER)};
 
-/* One string of words with a NUL after each: no table of pointers, which a Cortex-M pays for with 4 bytes a word. */
 static const char words[] = DFUCAST_ERR_LIST(WORD);
 
 enum dfucast_band dfucast_err_band(int err)
@@ -31,14 +32,20 @@ enum dfucast_band dfucast_err_band(int err)
 	return step < sizeof(bands) ? (enum dfucast_band)bands[step] : DFUCAST_BAND_CALLER;
 }
 
+const char *dfucast_words_at(const char *list, unsigned int index)
+{
+	const char *word = list;
+
+	for (; *word != '\0' && index != 0; index--)
+		word += strlen(word) + 1;
+	return *word != '\0' ? word : NULL;
+}
+
 const char *dfucast_err_name(int err)
 {
-	const char *word = words;
-
-	for (size_t i = 0; i < sizeof(numbers); i++) {
+	for (unsigned int i = 0; i < sizeof(numbers); i++) {
 		if (numbers[i] == err)
-			return word;
-		word += strlen(word) + 1;
+			return dfucast_words_at(words, i);
 	}
 	return "unknown";
 }
