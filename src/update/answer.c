@@ -28,6 +28,30 @@ static bool speaks_older(struct dfucast_update *u, const struct dfucast_smp_erro
 	return true;
 }
 
+/* A request that the device may take later: the same again after a pause, as often as a silent one. */
+static bool later(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+		  const struct dfucast_smp_error *error, uint32_t now)
+{
+	if (dfucast_update_says_busy(error) && ++u->retries <= update_retries_max(plan)) {
+		dfucast_update_arm(u, update_timeout_ms(plan), now);
+		return true;
+	}
+	return false;
+}
+
+/* Busy: the same later, or refused in the end. What it is busy with must not pass for "does not have it". */
+static bool was_busy(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+		     const struct dfucast_smp_error *error, uint32_t now)
+{
+	if (!dfucast_update_says_busy(error)) {
+		return false;
+	}
+	if (!later(plan, u, error, now)) {
+		dfucast_update_refuse(u, DFUCAST_ERR_REFUSED, error);
+	}
+	return true;
+}
+
 static void params_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			  const uint8_t *body, size_t length, struct dfucast_smp_error *error)
 {
@@ -66,13 +90,16 @@ static void params_answer(const struct dfucast_update_plan *plan, struct dfucast
 	dfucast_update_enter(u, DFUCAST_UPDATE_MODE);
 }
 
-static void mode_answer(struct dfucast_update *u, const uint8_t *body, size_t length,
-			struct dfucast_smp_error *error)
+static void mode_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, const uint8_t *body,
+			size_t length, struct dfucast_smp_error *error, uint32_t now)
 {
 	struct dfucast_smp_bootloader bootloader;
 
 	if (dfucast_smp_bootloader_decode(body, length, error, &bootloader) != 0) {
 		update_set(u, UPDATE_MALFORMED);
+		return;
+	}
+	if (was_busy(plan, u, error, now)) {
 		return;
 	}
 	update_clear(u, UPDATE_MODE_UNKNOWN);
@@ -89,13 +116,16 @@ static void mode_answer(struct dfucast_update *u, const uint8_t *body, size_t le
 
 /* The size of the slot the image goes to: the second of its image number, as all swap modes have it. */
 static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			 const uint8_t *body, size_t length, struct dfucast_smp_error *error)
+			 const uint8_t *body, size_t length, struct dfucast_smp_error *error, uint32_t now)
 {
 	struct dfucast_smp_slot_list list;
 	uint32_t room = plan->slot_bytes;
 
 	if (dfucast_smp_slot_list_decode(body, length, error, &list) != 0) {
 		update_set(u, UPDATE_MALFORMED);
+		return;
+	}
+	if (was_busy(plan, u, error, now)) {
 		return;
 	}
 	if (error->rc == 0) {
@@ -120,17 +150,6 @@ static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_
 		return;
 	}
 	dfucast_update_enter(u, DFUCAST_UPDATE_INSPECT);
-}
-
-/* A request that the device may take later: the same again after a pause, as often as a silent one. */
-static bool later(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		  const struct dfucast_smp_error *error, uint32_t now)
-{
-	if (dfucast_update_says_busy(error) && ++u->retries <= update_retries_max(plan)) {
-		dfucast_update_arm(u, update_timeout_ms(plan), now);
-		return true;
-	}
-	return false;
 }
 
 static void list_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, const uint8_t *body,
@@ -168,6 +187,9 @@ static void set_answer(const struct dfucast_update_plan *plan, struct dfucast_up
 									: DFUCAST_UPDATE_FINAL);
 		return;
 	}
+	if (u->state == DFUCAST_UPDATE_TEST) {
+		u->holds = DFUCAST_HOLDS_STAGED; /* it was not marked after all */
+	}
 	if (later(plan, u, error, now)) {
 		return;
 	}
@@ -186,6 +208,7 @@ static void reset_answer(const struct dfucast_update_plan *plan, struct dfucast_
 			 const struct dfucast_smp_error *error, uint32_t now)
 {
 	if (error->rc == 0) {
+		update_set(u, UPDATE_WILL_RESET);
 		dfucast_update_await_reset(plan, u, now);
 		return;
 	}
@@ -207,10 +230,10 @@ static void short_answer(const struct dfucast_update_plan *plan, struct dfucast_
 		params_answer(plan, u, body, length, &error);
 		return;
 	case DFUCAST_SMP_REQUEST_BOOTLOADER:
-		mode_answer(u, body, length, &error);
+		mode_answer(plan, u, body, length, &error, now);
 		return;
 	case DFUCAST_SMP_REQUEST_IMG_SLOTS:
-		slots_answer(plan, u, body, length, &error);
+		slots_answer(plan, u, body, length, &error, now);
 		return;
 	case DFUCAST_SMP_REQUEST_IMG_LIST:
 		list_answer(plan, u, body, length, &error, now);
@@ -255,11 +278,12 @@ void dfucast_update_recv(const void *plan, void *device, const uint8_t *frame, s
 		return; /* nobody can answer what has not been sent yet */
 	}
 	update_clear(u, UPDATE_NOISE | UPDATE_MALFORMED);
+	update_set(u, UPDATE_HEARD);
 	if (request == DFUCAST_SMP_REQUEST_IMG_UPLOAD) {
 		dfucast_update_upload_answer(plan, u, index, body, header.length, now);
 	} else if (request == DFUCAST_SMP_REQUEST_ECHO) {
 		dfucast_smp_client_remove(&u->client, index);
-		dfucast_update_echo_answer(plan, u, now);
+		dfucast_update_echo_answer(u);
 	} else if (request != dfucast_update_request_of((enum dfucast_update_state)u->state)) {
 		dfucast_smp_client_remove(&u->client, index); /* of a step that is over */
 	} else {

@@ -66,7 +66,10 @@ void dfucast_update_enter(struct dfucast_update *u, enum dfucast_update_state ne
 	DFUCAST_ASSERT(u->state != DFUCAST_UPDATE_ENDED);
 	u->state = (uint8_t)next;
 	u->retries = 0;
-	update_clear(u, UPDATE_TIMER | UPDATE_DUE | UPDATE_ECHO_DUE | UPDATE_PAUSE | UPDATE_MALFORMED);
+	update_clear(u, UPDATE_DUE | UPDATE_ECHO_DUE | UPDATE_PAUSE | UPDATE_MALFORMED);
+	if (!update_has(u, UPDATE_TX)) {
+		update_clear(u, UPDATE_TIMER); /* a begun frame is watched until it is out */
+	}
 	if (states[next].request != DFUCAST_SMP_REQUEST_NONE) {
 		update_set(u, UPDATE_DUE); /* its timer starts when it is sent */
 	}
@@ -74,6 +77,7 @@ void dfucast_update_enter(struct dfucast_update *u, enum dfucast_update_state ne
 		u->deadline_ms = u->limit_ms;
 		update_set(u, UPDATE_TIMER);
 	} else if (next == DFUCAST_UPDATE_RESET) {
+		update_clear(u, UPDATE_WILL_RESET);
 		u->resume = DFUCAST_UPDATE_RETURN;
 	}
 }
@@ -119,11 +123,12 @@ enum dfucast_err dfucast_update_silence(const struct dfucast_update *u)
 void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			      enum dfucast_update_state resume, enum dfucast_err err, uint32_t now)
 {
-	if (++u->reconnects > UPDATE_RECONNECTS_MAX) {
+	/* OK: the fan-out closed the link itself, which says nothing of the device. */
+	if (err != DFUCAST_ERR_OK && ++u->reconnects > UPDATE_RECONNECTS_MAX) {
 		dfucast_update_fail(u, err);
 		return;
 	}
-	u->err = (int8_t)err;
+	u->err = (int8_t)(err == DFUCAST_ERR_OK ? DFUCAST_ERR_LINK_LOST : err);
 	u->resume = (uint8_t)resume;
 	u->limit_ms = now + update_wait_ms(plan);
 	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
@@ -228,7 +233,7 @@ static void stop(const void *plan, void *device, enum dfucast_err why)
 	}
 	if (why == DFUCAST_ERR_BEHIND) {
 		final = DFUCAST_STATE_BEHIND;
-	} else if (u->state == DFUCAST_UPDATE_READY) {
+	} else if (u->state == DFUCAST_UPDATE_READY && dfucast_err_band(why) == DFUCAST_BAND_FLEET) {
 		final = DFUCAST_STATE_HELD;
 	}
 	dfucast_update_end(u, final, why);
@@ -305,13 +310,13 @@ static bool is_lasting(enum dfucast_err err)
 	       err == DFUCAST_ERR_NO_SUCH_PORT || err == DFUCAST_ERR_NAME_UNKNOWN;
 }
 
-static void link_down(const void *plan, void *device, enum dfucast_err err, uint32_t now)
+/* What a lost link means in each state. */
+static void lost(const struct dfucast_update_plan *plan, struct dfucast_update *u, enum dfucast_err err,
+		 uint32_t now)
 {
-	struct dfucast_update *u = device;
 	enum dfucast_update_state resume = DFUCAST_UPDATE_PARAMS;
+	bool half_sent = update_has(u, UPDATE_TX); /* the present request is not out */
 
-	update_clear(u, UPDATE_LINK | UPDATE_TX | UPDATE_RESYNC_DUE | UPDATE_SAMPLE);
-	dfucast_smp_client_clear(&u->client);
 	switch (u->state) {
 	case DFUCAST_UPDATE_CONNECT:
 		if (err == DFUCAST_ERR_OK) {
@@ -329,15 +334,23 @@ static void link_down(const void *plan, void *device, enum dfucast_err err, uint
 	case DFUCAST_UPDATE_ENDED:
 		return; /* nothing was under way; the cast opens it again where one is wanted */
 	case DFUCAST_UPDATE_RECOVERY:
-		dfucast_update_await_reset(plan, u, now);
-		return;
+		if (!half_sent) {
+			dfucast_update_await_reset(plan, u, now);
+			return;
+		}
+		resume = (enum dfucast_update_state)u->resume;
+		break;
 	case DFUCAST_UPDATE_TEST:
 	case DFUCAST_UPDATE_PRECHECK:
 		resume = DFUCAST_UPDATE_TEST; /* testing twice is the same as once */
 		break;
 	case DFUCAST_UPDATE_RESET:
-		dfucast_update_await_reset(plan, u, now); /* it may have taken the request */
-		return;
+		if (!half_sent) {
+			dfucast_update_await_reset(plan, u, now); /* it may have taken the request */
+			return;
+		}
+		resume = DFUCAST_UPDATE_TEST;
+		break;
 	case DFUCAST_UPDATE_RESYNC: /* on the way to `resume`: still is, within the same limit */
 		dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 		return;
@@ -350,9 +363,25 @@ static void link_down(const void *plan, void *device, enum dfucast_err err, uint
 		resume = DFUCAST_UPDATE_RETURN; /* confirm only what runs: look again first */
 		break;
 	default:
+		if (!update_has(u, UPDATE_HEARD) &&
+		    err != DFUCAST_ERR_OK) { /* not seen yet: the wait for it goes on */
+			u->err = (int8_t)err;
+			dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
+			return;
+		}
 		break;
 	}
-	dfucast_update_reconnect(plan, u, resume, err == DFUCAST_ERR_OK ? DFUCAST_ERR_LINK_LOST : err, now);
+	dfucast_update_reconnect(plan, u, resume, err, now);
+}
+
+static void link_down(const void *plan, void *device, enum dfucast_err err, uint32_t now)
+{
+	struct dfucast_update *u = device;
+
+	update_clear(u, UPDATE_LINK | UPDATE_RESYNC_DUE | UPDATE_SAMPLE);
+	lost(plan, u, err, now);
+	update_clear(u, UPDATE_TX);
+	dfucast_smp_client_clear(&u->client);
 }
 
 static void noise(const void *plan, void *device, uint32_t now)
@@ -441,7 +470,16 @@ static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_
 		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_RETURN, err, now);
 		break;
 	case DFUCAST_UPDATE_PARAMS:
-		dfucast_update_fail(u, err); /* nobody there, or not listening: a new link would not help */
+		if (!update_has(u, UPDATE_HEARD)) {
+			/* Nobody there, or not listening: a new link would not help, the time to wait may. */
+			if ((int32_t)(now - u->limit_ms) >= 0) {
+				dfucast_update_fail(u, err);
+			} else {
+				update_set(u, UPDATE_DUE);
+			}
+			break;
+		}
+		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_PARAMS, err, now);
 		break;
 	default:
 		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_PARAMS, err, now);
@@ -484,7 +522,12 @@ static void tick(const void *plan, void *device, uint32_t now)
 
 	update_clear(u, UPDATE_TIMER);
 	if (update_has(u, UPDATE_TX)) {
-		dfucast_update_arm(u, UPDATE_RTT_MS_MIN, now); /* a frame is still going out: judge later */
+		/* A frame is still going out: judge later, unless the link has stopped taking bytes. */
+		dfucast_update_arm(u, UPDATE_RTT_MS_MIN, now);
+		if (++u->tx_ticks > UPDATE_TX_TICKS) {
+			u->tx_ticks = 0;
+			lost(plan, u, DFUCAST_ERR_LINK_LOST, now);
+		}
 		return;
 	}
 	switch (u->state) {
@@ -494,6 +537,8 @@ static void tick(const void *plan, void *device, uint32_t now)
 	case DFUCAST_UPDATE_SWAP:
 	case DFUCAST_UPDATE_SOAK:
 		wake(plan, u, now);
+		break;
+	case DFUCAST_UPDATE_READY:
 		break;
 	case DFUCAST_UPDATE_FIRST:
 		dfucast_update_first_tick(plan, u, now);
