@@ -169,7 +169,8 @@ struct dfucast_frame_sink dfucast_cast_frame_sink(struct dfucast_cast_outlet *ou
 bool dfucast_cast_deadline(const struct dfucast_cast *cast, uint32_t *deadline);
 void dfucast_cast_tick(struct dfucast_cast *cast, uint32_t now);
 
-/** Stops every device that has not ended; nothing more is sent. `why`: ABORTED or DEADLINE. */
+/** Stops every device that has not ended; nothing more is sent. `why`: ABORTED or DEADLINE, after which verified
+ *  devices are `held`; or what is wrong with the image (IMAGE_*), after which all are `failed`. */
 void dfucast_cast_stop(struct dfucast_cast *cast, enum dfucast_err why, uint32_t now);
 /** Every device has ended. */
 bool dfucast_cast_is_done(const struct dfucast_cast *cast);
