@@ -31,7 +31,6 @@ set(DFUCAST_CORE_SOURCES
   src/update/machine.c
   src/update/inspect.c
   src/update/request.c
-  src/update/receive.c
   src/update/answer.c
   src/update/upload.c
   src/update/names.c

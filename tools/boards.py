@@ -18,6 +18,8 @@ def main():
     count = parser.parse_args().count
     if not 1 <= count <= 64:
         parser.error("N is 1 to 64")
+    # A shell that starts this in the background has it ignore Ctrl-C; whoever sends it means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         for board in beds.start_boards(count):
             print(board.target, flush=True)

@@ -69,7 +69,7 @@ struct dfucast_cast_config {
 	uint16_t barrier;     /**< nobody is activated before so many are verified; 0: no barrier */
 	uint16_t passes_max;  /**< 0: no limit */
 	uint32_t gather_ms;   /**< the stream starts so long after the first device is ready, at the latest */
-	uint32_t straggle_ms; /**< a device may hold the others back so long in one pass; 0: 1000 */
+	uint32_t straggle_ms; /**< a device may hold the others back so long in one pass; 0: 500 */
 	uint32_t erase_ms;    /**< the same while it is erasing; 0: 15000 */
 	bool rewinds;         /**< the source can go back */
 };
@@ -169,7 +169,8 @@ struct dfucast_frame_sink dfucast_cast_frame_sink(struct dfucast_cast_outlet *ou
 bool dfucast_cast_deadline(const struct dfucast_cast *cast, uint32_t *deadline);
 void dfucast_cast_tick(struct dfucast_cast *cast, uint32_t now);
 
-/** Stops every device that has not ended; nothing more is sent. `why`: ABORTED or DEADLINE. */
+/** Stops every device that has not ended; nothing more is sent. `why`: ABORTED or DEADLINE, after which verified
+ *  devices are `held`; or what is wrong with the image (IMAGE_*), after which all are `failed`. */
 void dfucast_cast_stop(struct dfucast_cast *cast, enum dfucast_err why, uint32_t now);
 /** Every device has ended. */
 bool dfucast_cast_is_done(const struct dfucast_cast *cast);

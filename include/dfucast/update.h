@@ -102,8 +102,9 @@ struct dfucast_update {
 	uint8_t stalls;  /**< answers without progress since the last progress */
 	uint8_t reconnects;
 	uint8_t attempts;        /**< uploads begun */
-	uint8_t resets;          /**< resets asked of a device that did not take the first one */
-	uint8_t recoveries;      /**< times found in serial recovery */
+	uint8_t resets : 4;      /**< resets asked of a device that did not take the first one */
+	uint8_t recoveries : 4;  /**< times found in serial recovery */
+	uint8_t tx_ticks;        /**< looks at the begun frame that still is not out */
 	uint8_t sample_sequence; /**< request whose round trip is being measured */
 	uint8_t tx_sequence;     /**< request whose frame is begun, when TX is set */
 	uint16_t error_group;    /**< the device's own words, for the outcome */

@@ -102,11 +102,14 @@ void dfucast_cast_init(struct dfucast_cast *cast, const struct dfucast_cast_conf
 		cast->config.max_failed = 1;
 	}
 	if (cast->config.straggle_ms == 0) {
-		cast->config.straggle_ms = 1000;
+		cast->config.straggle_ms = 500;
 	}
 	if (cast->config.erase_ms == 0) {
 		cast->config.erase_ms = 15000;
 	}
+	/* What is charged is counted in 16 bits. */
+	cast->config.straggle_ms = cast->config.straggle_ms < 60000u ? cast->config.straggle_ms : 60000u;
+	cast->config.erase_ms = cast->config.erase_ms < 60000u ? cast->config.erase_ms : 60000u;
 	memset(config->targets, 0, sizeof(*config->targets) * config->count);
 	dfucast_ring_init(&cast->ring, config->ring, config->ring_bytes);
 }
@@ -245,7 +248,6 @@ void dfucast_cast_link_up(struct dfucast_cast *cast, struct dfucast_link link,
 		return;
 	}
 	target->link = CAST_LINK_UP;
-	target->opens = 0;
 	cast->config.consumer->link_up(cast->config.plan, dfucast_cast_device(cast, link.target), info, now);
 	run(cast, now);
 }
@@ -285,9 +287,12 @@ void dfucast_cast_resynced(struct dfucast_cast *cast, struct dfucast_link link, 
 void dfucast_cast_recv(struct dfucast_cast *cast, struct dfucast_link link, const uint8_t *frame,
 		       size_t length, uint32_t now)
 {
-	if (live(cast, link) == NULL) {
+	struct dfucast_cast_target *target = live(cast, link);
+
+	if (target == NULL) {
 		return;
 	}
+	target->opens = 0; /* somebody is there: the back-off begins anew */
 	cast->config.consumer->recv(cast->config.plan, dfucast_cast_device(cast, link.target), frame, length,
 				    now);
 	run(cast, now);

@@ -168,7 +168,7 @@ static void begin_pass(struct dfucast_cast *cast, const struct view *view)
 	}
 }
 
-/* The start rule: when every device has joined, ended or cannot be reached now, or the gather time is over. */
+/* The start rule: when every device has joined, ended, or the gather time is over. */
 static bool may_begin(struct dfucast_cast *cast, uint32_t now)
 {
 	bool unseen = false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the answers mean, each in its state. Uploads are in upload.c, image lists in inspect.c.
+ * Answers: matching them to what is outstanding, and what each means in its state. Uploads are in upload.c, image
+ * lists in inspect.c.
  */
 #include "update_internal.h"
 
@@ -27,25 +28,54 @@ static bool speaks_older(struct dfucast_update *u, const struct dfucast_smp_erro
 	return true;
 }
 
-static void params_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			  const struct dfucast_smp_params *params, const struct dfucast_smp_error *error)
+/* A request that the device may take later: the same again after a pause, as often as a silent one. */
+static bool later(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+		  const struct dfucast_smp_error *error, uint32_t now)
 {
+	if (dfucast_update_says_busy(error) && ++u->retries <= update_retries_max(plan)) {
+		dfucast_update_arm(u, update_timeout_ms(plan), now);
+		return true;
+	}
+	return false;
+}
+
+/* Busy: the same later, or refused in the end. What it is busy with must not pass for "does not have it". */
+static bool was_busy(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+		     const struct dfucast_smp_error *error, uint32_t now)
+{
+	if (!dfucast_update_says_busy(error)) {
+		return false;
+	}
+	if (!later(plan, u, error, now)) {
+		dfucast_update_refuse(u, DFUCAST_ERR_REFUSED, error);
+	}
+	return true;
+}
+
+static void params_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			  const uint8_t *body, size_t length, struct dfucast_smp_error *error)
+{
+	struct dfucast_smp_params params;
 	uint32_t window = 1;
 
+	if (dfucast_smp_params_decode(body, length, error, &params) != 0) {
+		update_set(u, UPDATE_MALFORMED);
+		return;
+	}
 	if (speaks_older(u, error)) {
 		return;
 	}
-	if (error->rc == 0 && params->buf_size > u->buffer_overhead) {
-		uint32_t room = params->buf_size - u->buffer_overhead;
+	if (error->rc == 0 && params.buf_size > u->buffer_overhead) {
+		uint32_t room = params.buf_size - u->buffer_overhead;
 
 		/* The answer takes a buffer of the same pool: one less than there are. */
-		window = params->buf_count > 1 ? params->buf_count - 1 : 1;
+		window = params.buf_count > 1 ? params.buf_count - 1 : 1;
 		u->frame_max = room < u->frame_link ? (uint16_t)room : u->frame_link;
 		/* An echo behind the first chunk tells of its loss, where answers keep order and frames arrive whole. */
 		bool whole = !(u->link_flags & DFUCAST_LINK_FRAGMENTS) ||
 			     dfucast_update_first_bytes(plan) <= u->value_max;
 
-		if (params->buf_count >= 3 && whole && (u->link_flags & DFUCAST_LINK_ORDERED)) {
+		if (params.buf_count >= 3 && whole && (u->link_flags & DFUCAST_LINK_ORDERED)) {
 			update_set(u, UPDATE_PROBES);
 		} else {
 			update_clear(u, UPDATE_PROBES);
@@ -60,16 +90,24 @@ static void params_answer(const struct dfucast_update_plan *plan, struct dfucast
 	dfucast_update_enter(u, DFUCAST_UPDATE_MODE);
 }
 
-static void mode_answer(struct dfucast_update *u, const struct dfucast_smp_bootloader *bootloader,
-			const struct dfucast_smp_error *error)
+static void mode_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, const uint8_t *body,
+			size_t length, struct dfucast_smp_error *error, uint32_t now)
 {
+	struct dfucast_smp_bootloader bootloader;
+
+	if (dfucast_smp_bootloader_decode(body, length, error, &bootloader) != 0) {
+		update_set(u, UPDATE_MALFORMED);
+		return;
+	}
+	if (was_busy(plan, u, error, now)) {
+		return;
+	}
 	update_clear(u, UPDATE_MODE_UNKNOWN);
-	if (error->rc != 0 || bootloader->mode == DFUCAST_BOOT_UNKNOWN) {
+	if (error->rc != 0 || bootloader.mode == DFUCAST_BOOT_UNKNOWN) {
 		update_set(u, UPDATE_MODE_UNKNOWN); /* often: treated as swap, and the report says so */
-	} else if (bootloader->mode != DFUCAST_BOOT_SWAP_SCRATCH &&
-		   bootloader->mode != DFUCAST_BOOT_SWAP_MOVE &&
-		   bootloader->mode != DFUCAST_BOOT_SWAP_OFFSET) {
-		u->boot_mode = (uint8_t)bootloader->mode;
+	} else if (bootloader.mode != DFUCAST_BOOT_SWAP_SCRATCH &&
+		   bootloader.mode != DFUCAST_BOOT_SWAP_MOVE && bootloader.mode != DFUCAST_BOOT_SWAP_OFFSET) {
+		u->boot_mode = (uint8_t)bootloader.mode;
 		dfucast_update_fail(u, DFUCAST_ERR_MODE_UNSUPPORTED);
 		return;
 	}
@@ -78,22 +116,30 @@ static void mode_answer(struct dfucast_update *u, const struct dfucast_smp_bootl
 
 /* The size of the slot the image goes to: the second of its image number, as all swap modes have it. */
 static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			 const struct dfucast_smp_slot_list *list, const struct dfucast_smp_error *error)
+			 const uint8_t *body, size_t length, struct dfucast_smp_error *error, uint32_t now)
 {
+	struct dfucast_smp_slot_list list;
 	uint32_t room = plan->slot_bytes;
 
+	if (dfucast_smp_slot_list_decode(body, length, error, &list) != 0) {
+		update_set(u, UPDATE_MALFORMED);
+		return;
+	}
+	if (was_busy(plan, u, error, now)) {
+		return;
+	}
 	if (error->rc == 0) {
-		for (unsigned int i = 0; i < list->count; i++) {
-			const struct dfucast_smp_slot_info *slot = &list->slots[i];
+		for (unsigned int i = 0; i < list.count; i++) {
+			const struct dfucast_smp_slot_info *slot = &list.slots[i];
 
 			if (slot->image == plan->image && slot->slot == 1 && slot->rc == 0 &&
 			    slot->size != 0) {
 				room = slot->size;
 			}
 		}
-		if (plan->image < DFUCAST_SMP_IMG_SLOTS_MAX / 2 && list->image_bytes_max[plan->image] != 0 &&
-		    (room == 0 || list->image_bytes_max[plan->image] < room)) {
-			room = list->image_bytes_max[plan->image];
+		if (plan->image < DFUCAST_SMP_IMG_SLOTS_MAX / 2 && list.image_bytes_max[plan->image] != 0 &&
+		    (room == 0 || list.image_bytes_max[plan->image] < room)) {
+			room = list.image_bytes_max[plan->image];
 		}
 	}
 	update_clear(u, UPDATE_SLOT_UNKNOWN);
@@ -106,84 +152,148 @@ static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_
 	dfucast_update_enter(u, DFUCAST_UPDATE_INSPECT);
 }
 
-/* A request that the device may take later: the same again after a pause, as often as a silent one. */
-static bool later(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		  const struct dfucast_smp_error *error, uint32_t now)
+static void list_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, const uint8_t *body,
+			size_t length, struct dfucast_smp_error *error, uint32_t now)
 {
-	if (dfucast_update_says_busy(error) && ++u->retries <= update_retries_max(plan)) {
-		dfucast_update_arm(u, update_timeout_ms(plan), now);
-		return true;
-	}
-	return false;
-}
+	struct dfucast_smp_image_list list;
 
-/* Set-state: test before the reset, confirm after it. Only the list that follows decides. */
-static void set_answer(struct dfucast_update *u, const struct dfucast_smp_error *error)
-{
-	if (u->state == DFUCAST_UPDATE_CONFIRM) {
-		if (error->rc == 0) {
-			dfucast_update_enter(u, DFUCAST_UPDATE_FINAL);
-		} else {
-			dfucast_update_refuse(u, DFUCAST_ERR_NOT_CONFIRMED, error);
-		}
+	if (dfucast_smp_image_list_decode(body, length, error, &list) != 0) {
+		update_set(u, UPDATE_MALFORMED);
 		return;
 	}
-	/* Old servers know one code for every wrong state. Whether it matters, the list that follows tells. */
-	bool is_pending =
-	    error->rc == 0 || dfucast_update_says(error, DFUCAST_SMP_RC_BAD_STATE) ||
-	    (error->group == DFUCAST_SMP_GROUP_IMG && error->rc == DFUCAST_SMP_IMG_RC_ALREADY_PENDING);
-	/* No set-state: the bootloader does not swap, it starts the higher version at the next reset. */
-	bool is_absent = dfucast_update_says(error, DFUCAST_SMP_RC_NOT_SUPPORTED);
-
-	if (is_pending || is_absent) {
-		u->holds = DFUCAST_HOLDS_PENDING;
-	}
-	if (is_pending) {
-		dfucast_update_enter(u, DFUCAST_UPDATE_PRECHECK);
-	} else {
-		dfucast_update_refuse(u, is_absent ? DFUCAST_ERR_MODE_UNSUPPORTED : DFUCAST_ERR_REFUSED,
+	if (error->rc == 0) {
+		dfucast_update_judge(plan, u, &list, now);
+	} else if (!later(plan, u, error, now)) {
+		dfucast_update_refuse(u,
+				      dfucast_update_says(error, DFUCAST_SMP_RC_NOT_SUPPORTED)
+					  ? DFUCAST_ERR_NOT_SUPPORTED
+					  : DFUCAST_ERR_REFUSED,
 				      error);
 	}
 }
 
-void dfucast_update_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			   enum dfucast_smp_request request, const union update_said *said,
-			   const struct dfucast_smp_error *error, uint32_t now)
+/* Set-state: test before the reset, confirm after it. Only the list that follows decides. */
+static void set_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+		       const struct dfucast_smp_error *error, uint32_t now)
 {
-	/* What these would tell can be done without. */
-	switch (request) {
-	case DFUCAST_SMP_REQUEST_PARAMS:
-		params_answer(plan, u, &said->params, error);
+	/* Old servers know one code for every wrong state. Whether it matters, the list that follows tells. */
+	bool pending_already =
+	    (error->group == DFUCAST_SMP_GROUP_IMG && error->rc == DFUCAST_SMP_IMG_RC_ALREADY_PENDING) ||
+	    dfucast_update_says(error, DFUCAST_SMP_RC_BAD_STATE);
+
+	if (error->rc == 0 || (u->state == DFUCAST_UPDATE_TEST && pending_already)) {
+		u->holds = u->state == DFUCAST_UPDATE_TEST ? DFUCAST_HOLDS_PENDING : u->holds;
+		dfucast_update_enter(u, u->state == DFUCAST_UPDATE_TEST ? DFUCAST_UPDATE_PRECHECK
+									: DFUCAST_UPDATE_FINAL);
 		return;
-	case DFUCAST_SMP_REQUEST_BOOTLOADER:
-		mode_answer(u, &said->bootloader, error);
-		return;
-	case DFUCAST_SMP_REQUEST_IMG_SLOTS:
-		slots_answer(plan, u, &said->slots, error);
-		return;
-	default:
-		break;
 	}
-	if (u->state == DFUCAST_UPDATE_RESET && error->rc != 0) {
-		u->holds = DFUCAST_HOLDS_PENDING; /* it says that it stays up */
+	if (u->state == DFUCAST_UPDATE_TEST) {
+		u->holds = DFUCAST_HOLDS_STAGED; /* it was not marked after all */
 	}
 	if (later(plan, u, error, now)) {
 		return;
 	}
+	if (u->state == DFUCAST_UPDATE_CONFIRM) {
+		dfucast_update_refuse(u, DFUCAST_ERR_NOT_CONFIRMED, error);
+	} else if (dfucast_update_says(error, DFUCAST_SMP_RC_NOT_SUPPORTED)) {
+		/* No set-state: the bootloader does not swap, it starts the higher version at the next reset. */
+		u->holds = DFUCAST_HOLDS_PENDING;
+		dfucast_update_refuse(u, DFUCAST_ERR_MODE_UNSUPPORTED, error);
+	} else {
+		dfucast_update_refuse(u, DFUCAST_ERR_REFUSED, error);
+	}
+}
+
+static void reset_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			 const struct dfucast_smp_error *error, uint32_t now)
+{
+	if (error->rc == 0) {
+		update_set(u, UPDATE_WILL_RESET);
+		dfucast_update_await_reset(plan, u, now);
+		return;
+	}
+	if (u->state == DFUCAST_UPDATE_RESET) {
+		u->holds = DFUCAST_HOLDS_PENDING;
+	}
+	if (!later(plan, u, error, now)) {
+		dfucast_update_refuse(u, DFUCAST_ERR_REFUSED, error);
+	}
+}
+
+static void short_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			 enum dfucast_smp_request request, const uint8_t *body, size_t length, uint32_t now)
+{
+	struct dfucast_smp_error error;
+
+	switch (request) {
+	case DFUCAST_SMP_REQUEST_PARAMS:
+		params_answer(plan, u, body, length, &error);
+		return;
+	case DFUCAST_SMP_REQUEST_BOOTLOADER:
+		mode_answer(plan, u, body, length, &error, now);
+		return;
+	case DFUCAST_SMP_REQUEST_IMG_SLOTS:
+		slots_answer(plan, u, body, length, &error, now);
+		return;
+	case DFUCAST_SMP_REQUEST_IMG_LIST:
+		list_answer(plan, u, body, length, &error, now);
+		return;
+	default:
+		break;
+	}
+	if (dfucast_smp_error_decode(body, length, &error) != 0) {
+		update_set(u, UPDATE_MALFORMED);
+		return;
+	}
 	if (request == DFUCAST_SMP_REQUEST_IMG_SET) {
-		set_answer(u, error);
-	} else if (request == DFUCAST_SMP_REQUEST_IMG_ERASE) {
-		/* Whatever it says (servers differ about an empty slot), the first chunk's answer decides. */
+		set_answer(plan, u, &error, now);
+	} else if (request == DFUCAST_SMP_REQUEST_RESET) {
+		reset_answer(plan, u, &error, now);
+	} else if (!later(plan, u, &error, now)) {
+		/* Erase: whatever it says (servers differ about an empty slot), the first chunk's answer decides. */
 		update_clear(u, UPDATE_FRESH);
 		dfucast_update_enter(u, DFUCAST_UPDATE_FIRST);
-	} else if (error->rc != 0) {
-		bool is_absent = request == DFUCAST_SMP_REQUEST_IMG_LIST &&
-				 dfucast_update_says(error, DFUCAST_SMP_RC_NOT_SUPPORTED);
+	}
+}
 
-		dfucast_update_refuse(u, is_absent ? DFUCAST_ERR_NOT_SUPPORTED : DFUCAST_ERR_REFUSED, error);
-	} else if (request == DFUCAST_SMP_REQUEST_RESET) {
-		dfucast_update_await_reset(plan, u, now);
+void dfucast_update_recv(const void *plan, void *device, const uint8_t *frame, size_t length, uint32_t now)
+{
+	struct dfucast_update *u = device;
+	struct dfucast_smp_header header;
+
+	if (u->state == DFUCAST_UPDATE_ENDED || length < DFUCAST_SMP_HEADER_BYTES) {
+		return;
+	}
+	dfucast_smp_header_decode(&header, frame);
+	int index = dfucast_smp_client_match(&u->client, &header);
+
+	if (index < 0 || length - DFUCAST_SMP_HEADER_BYTES < header.length) {
+		return; /* late, foreign or unasked */
+	}
+	const struct dfucast_smp_pending *pending = &u->client.pending[index];
+	enum dfucast_smp_request request = (enum dfucast_smp_request)pending->request;
+	const uint8_t *body = frame + DFUCAST_SMP_HEADER_BYTES;
+
+	if (update_has(u, UPDATE_TX) && pending->sequence == u->tx_sequence) {
+		return; /* nobody can answer what has not been sent yet */
+	}
+	update_clear(u, UPDATE_NOISE | UPDATE_MALFORMED);
+	update_set(u, UPDATE_HEARD);
+	if (request == DFUCAST_SMP_REQUEST_IMG_UPLOAD) {
+		dfucast_update_upload_answer(plan, u, index, body, header.length, now);
+	} else if (request == DFUCAST_SMP_REQUEST_ECHO) {
+		dfucast_smp_client_remove(&u->client, index);
+		dfucast_update_echo_answer(u);
+	} else if (request != dfucast_update_request_of((enum dfucast_update_state)u->state)) {
+		dfucast_smp_client_remove(&u->client, index); /* of a step that is over */
 	} else {
-		dfucast_update_judge(plan, u, &said->list, now);
+		short_answer(plan, u, request, body, header.length, now);
+		/* A good answer moved the state on or started a pause; either way this request is no longer open. */
+		if (!update_has(u, UPDATE_MALFORMED)) {
+			index = dfucast_smp_client_match(&u->client, &header);
+			if (index >= 0) {
+				dfucast_smp_client_remove(&u->client, index);
+			}
+		}
 	}
 }

@@ -13,6 +13,8 @@ struct view {
 	bool active_is_ours;
 	bool other_is_ours;
 	bool foreign_pending; /* something that is not the plan's image starts at the next reset */
+	bool foreign_trial;   /* another image number runs unconfirmed: a reset would revert it */
+	bool armed;           /* the plan's image is pending with no way back */
 	bool ours_pending;
 	bool is_recovery; /* the bootloader answered */
 };
@@ -32,7 +34,7 @@ static void look(const struct dfucast_update_plan *plan, const struct dfucast_sm
 		 struct view *view)
 {
 	memset(view, 0, sizeof(*view));
-	view->is_recovery = !list->has_split_status;
+	view->is_recovery = !list->has_split_status && list->count > 0;
 	for (unsigned int i = 0; i < list->count; i++) {
 		const struct dfucast_smp_slot *slot = &list->slots[i];
 		bool same_image = slot->image == plan->image;
@@ -44,11 +46,15 @@ static void look(const struct dfucast_update_plan *plan, const struct dfucast_sm
 		if (slot->flags & DFUCAST_SMP_SLOT_PENDING) {
 			if (same_image && is_ours(plan, slot)) {
 				view->ours_pending = true;
+				view->armed = slot->flags & DFUCAST_SMP_SLOT_PERMANENT;
 			} else {
 				view->foreign_pending = true;
 			}
 		}
 		if (!same_image) {
+			if (is_active && !(slot->flags & DFUCAST_SMP_SLOT_CONFIRMED)) {
+				view->foreign_trial = true;
+			}
 			continue;
 		}
 		if (is_active && view->active == NULL) {
@@ -104,6 +110,16 @@ static void done(struct dfucast_update *u, enum dfucast_holds holds)
 	dfucast_update_end(u, DFUCAST_STATE_DONE, DFUCAST_ERR_OK);
 }
 
+/* Confirming what runs, without a hash, means image 0 and no other. */
+static void confirm(const struct dfucast_update_plan *plan, struct dfucast_update *u)
+{
+	if (plan->image == 0) {
+		dfucast_update_enter(u, DFUCAST_UPDATE_CONFIRM);
+	} else {
+		dfucast_update_fail(u, DFUCAST_ERR_NOT_CONFIRMED);
+	}
+}
+
 /* Our image runs, unconfirmed. */
 static void on_trial(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
 {
@@ -114,7 +130,7 @@ static void on_trial(const struct dfucast_update_plan *plan, struct dfucast_upda
 		dfucast_update_enter(u, DFUCAST_UPDATE_SOAK);
 		dfucast_update_arm(u, plan->soak_ms, now);
 	} else {
-		dfucast_update_enter(u, DFUCAST_UPDATE_CONFIRM);
+		confirm(plan, u);
 	}
 }
 
@@ -122,6 +138,12 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 		    uint32_t now)
 {
 	if (view->is_recovery && update_has(u, UPDATE_MODE_UNKNOWN)) { /* it knows no bootloader info */
+		if (view->foreign_pending || view->ours_pending) {
+			/* The reset that would free it would also start an image. */
+			dfucast_update_fail(u, view->foreign_pending ? DFUCAST_ERR_FOREIGN_PENDING
+								     : DFUCAST_ERR_SERIAL_RECOVERY);
+			return;
+		}
 		leave_recovery(u);
 		return;
 	}
@@ -135,6 +157,10 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 
 	if (view->foreign_pending && !(plan->replace_pending && !view->active_is_ours)) {
 		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_PENDING);
+		return;
+	}
+	if (view->foreign_trial) {
+		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_TRIAL);
 		return;
 	}
 	if (view->active_is_ours) {
@@ -153,8 +179,9 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_TRIAL);
 		return;
 	}
-	if (update_has(u, UPDATE_HAS_BEFORE) && !plan->allow_downgrade &&
-	    dfucast_version_compare(&plan->version, &u->before, true) < 0) {
+	if (!plan->allow_downgrade &&
+	    (!update_has(u, UPDATE_HAS_BEFORE) /* cannot be read: no proof either */ ||
+	     dfucast_version_compare(&plan->version, &u->before, true) < 0)) {
 		dfucast_update_end(u, DFUCAST_STATE_SKIPPED, DFUCAST_ERR_DOWNGRADE);
 		return;
 	}
@@ -165,9 +192,7 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 		}
 	}
 	if (view->other_is_ours && !update_has(u, UPDATE_FRESH)) {
-		bool permanent = view->other->flags & DFUCAST_SMP_SLOT_PERMANENT;
-
-		if (permanent && plan->mode != DFUCAST_MODE_CONFIRM) {
+		if (view->armed && plan->mode != DFUCAST_MODE_CONFIRM) {
 			/* Somebody armed it without a way back: that was not this plan's choice. */
 			dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_PENDING);
 			return;
@@ -200,16 +225,41 @@ static void check_verify(const struct dfucast_update_plan *plan, struct dfucast_
 	dfucast_update_enter(u, DFUCAST_UPDATE_READY);
 }
 
-/* It runs something else than the plan's image. */
-static void not_running(struct dfucast_update *u, const struct view *view)
+/* The next reset starts exactly the plan's image, in the plan's way, and costs nobody else anything. */
+static bool may_reset(const struct dfucast_update_plan *plan, const struct view *view)
 {
-	if (view->ours_pending && !view->foreign_pending) {
-		if (++u->resets > UPDATE_RESETS_MAX) {
-			dfucast_update_fail(u, DFUCAST_ERR_STATE_CHANGED);
-			return;
-		}
+	return view->ours_pending && !view->foreign_pending && !view->foreign_trial &&
+	       (!view->armed || plan->mode == DFUCAST_MODE_CONFIRM);
+}
+
+/* The same list once more after a pause, until the device's time to return is over. */
+static void ask_again(struct dfucast_update *u, enum dfucast_err err, uint32_t now)
+{
+	if ((int32_t)(now - u->limit_ms) >= 0) {
+		dfucast_update_fail(u, err);
+	} else {
+		dfucast_update_arm(u, UPDATE_PROBE_MS, now);
+	}
+}
+
+/* It runs something else than the plan's image. */
+static void not_running(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			const struct view *view, uint32_t now)
+{
+	if (view->active == NULL) {
+		/* It does not say what runs: no end can be told from that. */
+		ask_again(u, DFUCAST_ERR_NOT_LISTED, now);
+		return;
+	}
+	if (view->ours_pending) {
 		u->holds = DFUCAST_HOLDS_PENDING;
-		dfucast_update_enter(u, DFUCAST_UPDATE_RESET); /* the request to reset was lost */
+		if (update_has(u, UPDATE_WILL_RESET)) {
+			ask_again(u, DFUCAST_ERR_STATE_CHANGED, now); /* it said so, and takes its time */
+		} else if (++u->resets > UPDATE_RESETS_MAX || !may_reset(plan, view)) {
+			dfucast_update_fail(u, DFUCAST_ERR_STATE_CHANGED);
+		} else {
+			dfucast_update_enter(u, DFUCAST_UPDATE_RESET); /* the request to reset was lost */
+		}
 		return;
 	}
 	u->holds = DFUCAST_HOLDS_AS_BEFORE;
@@ -226,14 +276,14 @@ static void not_running(struct dfucast_update *u, const struct view *view)
 static void check_return(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			 const struct view *view, uint32_t now)
 {
-	if (view->is_recovery) {
+	if (view->is_recovery && !view->foreign_pending) {
 		u->resume = DFUCAST_UPDATE_RETURN;
 		leave_recovery(u);
 		return;
 	}
 	remember_after(u, view);
 	if (!view->active_is_ours) {
-		not_running(u, view);
+		not_running(plan, u, view, now);
 		return;
 	}
 	if (view->active->flags & DFUCAST_SMP_SLOT_CONFIRMED) {
@@ -243,7 +293,8 @@ static void check_return(const struct dfucast_update_plan *plan, struct dfucast_
 		u->holds = DFUCAST_HOLDS_TRIAL;
 	} else if (plan->mode == DFUCAST_MODE_CONFIRM && !update_has(u, UPDATE_SOAKED)) {
 		/* It was made permanent before the reset and is not: confirm what runs. */
-		dfucast_update_enter(u, DFUCAST_UPDATE_CONFIRM);
+		u->holds = DFUCAST_HOLDS_TRIAL;
+		confirm(plan, u);
 	} else {
 		on_trial(plan, u, now);
 	}
@@ -256,7 +307,7 @@ static void check_pending(const struct dfucast_update_plan *plan, struct dfucast
 		check_return(plan, u, view, now); /* it reset by itself meanwhile */
 		return;
 	}
-	if (!view->ours_pending || view->foreign_pending) {
+	if (!may_reset(plan, view)) {
 		dfucast_update_fail(u, DFUCAST_ERR_STATE_CHANGED);
 		return;
 	}
@@ -274,6 +325,10 @@ void dfucast_update_judge(const struct dfucast_update_plan *plan, struct dfucast
 	struct view view;
 
 	look(plan, list, &view);
+	if (list->truncated && (u->state == DFUCAST_UPDATE_INSPECT || u->state == DFUCAST_UPDATE_PRECHECK)) {
+		dfucast_update_fail(u, DFUCAST_ERR_SPACE); /* what is not seen may be pending */
+		return;
+	}
 	switch (u->state) {
 	case DFUCAST_UPDATE_INSPECT:
 		inspect(plan, u, &view, now);

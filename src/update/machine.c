@@ -6,43 +6,37 @@
 #include "update_internal.h"
 #include <string.h>
 
-/*
- * What each state is to the fan-out, to people, which request it waits for, and where it goes on when its link is lost
- * or its request was never answered. There, IDLE: nothing was under way. CONNECT: on the way to `resume` already, within
- * the same limit. SWAP: the device may be resetting. TEST: testing twice is the same as once. RETURN: confirm only what
- * runs, so look again first.
- */
+/* What each state is to the fan-out, to people, and which request it waits for. */
 static const struct {
 	uint8_t phase;
 	uint8_t state;
 	uint8_t request;
-	uint8_t lost;
 } states[DFUCAST_UPDATE_STATE_COUNT] = {
-#define STATE(name, phase, state, request, lost)                                                             \
-	[DFUCAST_UPDATE_##name] = {DFUCAST_PHASE_##phase, DFUCAST_STATE_##state,                             \
-				   DFUCAST_SMP_REQUEST_##request, DFUCAST_UPDATE_##lost}
-    STATE(IDLE, IDLE, IDLE, NONE, IDLE),
-    STATE(CONNECT, PREPARING, CONNECTING, NONE, IDLE),
-    STATE(RESYNC, PREPARING, CONNECTING, NONE, CONNECT),
-    STATE(PARAMS, PREPARING, CONNECTING, PARAMS, PARAMS),
-    STATE(MODE, PREPARING, PREPARING, BOOTLOADER, PARAMS),
-    STATE(SLOTS, PREPARING, PREPARING, IMG_SLOTS, PARAMS),
-    STATE(INSPECT, PREPARING, PREPARING, IMG_LIST, PARAMS),
-    STATE(ERASE, TAKING, PREPARING, IMG_ERASE, PARAMS),
-    STATE(FIRST, TAKING, PREPARING, IMG_UPLOAD, PARAMS),
-    STATE(STREAM, TAKING, UPLOADING, NONE, PARAMS),
-    STATE(VERIFY, VERIFYING, VERIFYING, IMG_LIST, PARAMS),
-    STATE(READY, VERIFIED, WAITING, NONE, IDLE),
-    STATE(TEST, ACTIVATING, TESTING, IMG_SET, TEST),
-    STATE(PRECHECK, ACTIVATING, TESTING, IMG_LIST, TEST),
-    STATE(RESET, ACTIVATING, REBOOTING, RESET, SWAP),
-    STATE(SWAP, ACTIVATING, REBOOTING, NONE, IDLE),
-    STATE(RETURN, ACTIVATING, CHECKING, IMG_LIST, CONNECT),
-    STATE(SOAK, ACTIVATING, SOAKING, NONE, IDLE),
-    STATE(CONFIRM, ACTIVATING, CONFIRMING, IMG_SET, RETURN),
-    STATE(FINAL, ACTIVATING, CONFIRMING, IMG_LIST, RETURN),
-    STATE(RECOVERY, PREPARING, CONNECTING, RESET, SWAP),
-    STATE(ENDED, ENDED, FAILED, NONE, IDLE),
+#define STATE(name, phase, state, request)                                                                   \
+	[DFUCAST_UPDATE_##                                                                                   \
+	    name] = {DFUCAST_PHASE_##phase, DFUCAST_STATE_##state, DFUCAST_SMP_REQUEST_##request}
+    STATE(IDLE, IDLE, IDLE, NONE),
+    STATE(CONNECT, PREPARING, CONNECTING, NONE),
+    STATE(RESYNC, PREPARING, CONNECTING, NONE),
+    STATE(PARAMS, PREPARING, CONNECTING, PARAMS),
+    STATE(MODE, PREPARING, PREPARING, BOOTLOADER),
+    STATE(SLOTS, PREPARING, PREPARING, IMG_SLOTS),
+    STATE(INSPECT, PREPARING, PREPARING, IMG_LIST),
+    STATE(ERASE, TAKING, PREPARING, IMG_ERASE),
+    STATE(FIRST, TAKING, PREPARING, IMG_UPLOAD),
+    STATE(STREAM, TAKING, UPLOADING, NONE),
+    STATE(VERIFY, VERIFYING, VERIFYING, IMG_LIST),
+    STATE(READY, VERIFIED, WAITING, NONE),
+    STATE(TEST, ACTIVATING, TESTING, IMG_SET),
+    STATE(PRECHECK, ACTIVATING, TESTING, IMG_LIST),
+    STATE(RESET, ACTIVATING, REBOOTING, RESET),
+    STATE(SWAP, ACTIVATING, REBOOTING, NONE),
+    STATE(RETURN, ACTIVATING, CHECKING, IMG_LIST),
+    STATE(SOAK, ACTIVATING, SOAKING, NONE),
+    STATE(CONFIRM, ACTIVATING, CONFIRMING, IMG_SET),
+    STATE(FINAL, ACTIVATING, CONFIRMING, IMG_LIST),
+    STATE(RECOVERY, PREPARING, CONNECTING, RESET),
+    STATE(ENDED, ENDED, FAILED, NONE),
 #undef STATE
 };
 
@@ -72,7 +66,10 @@ void dfucast_update_enter(struct dfucast_update *u, enum dfucast_update_state ne
 	DFUCAST_ASSERT(u->state != DFUCAST_UPDATE_ENDED);
 	u->state = (uint8_t)next;
 	u->retries = 0;
-	update_clear(u, UPDATE_TIMER | UPDATE_DUE | UPDATE_ECHO_DUE | UPDATE_PAUSE | UPDATE_MALFORMED);
+	update_clear(u, UPDATE_DUE | UPDATE_ECHO_DUE | UPDATE_PAUSE | UPDATE_MALFORMED);
+	if (!update_has(u, UPDATE_TX)) {
+		update_clear(u, UPDATE_TIMER); /* a begun frame is watched until it is out */
+	}
 	if (states[next].request != DFUCAST_SMP_REQUEST_NONE) {
 		update_set(u, UPDATE_DUE); /* its timer starts when it is sent */
 	}
@@ -80,6 +77,7 @@ void dfucast_update_enter(struct dfucast_update *u, enum dfucast_update_state ne
 		u->deadline_ms = u->limit_ms;
 		update_set(u, UPDATE_TIMER);
 	} else if (next == DFUCAST_UPDATE_RESET) {
+		update_clear(u, UPDATE_WILL_RESET);
 		u->resume = DFUCAST_UPDATE_RETURN;
 	}
 }
@@ -122,23 +120,18 @@ enum dfucast_err dfucast_update_silence(const struct dfucast_update *u)
 	return update_has(u, UPDATE_NOISE) ? DFUCAST_ERR_GARBLED : DFUCAST_ERR_SILENT;
 }
 
-static void await_link(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		       enum dfucast_update_state resume, uint32_t now)
-{
-	u->resume = (uint8_t)resume;
-	u->limit_ms = now + update_wait_ms(plan);
-	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
-}
-
 void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			      enum dfucast_update_state resume, enum dfucast_err err, uint32_t now)
 {
-	if (++u->reconnects > UPDATE_RECONNECTS_MAX) {
+	/* OK: the fan-out closed the link itself, which says nothing of the device. */
+	if (err != DFUCAST_ERR_OK && ++u->reconnects > UPDATE_RECONNECTS_MAX) {
 		dfucast_update_fail(u, err);
 		return;
 	}
-	u->err = (int8_t)err;
-	await_link(plan, u, resume, now);
+	u->err = (int8_t)(err == DFUCAST_ERR_OK ? DFUCAST_ERR_LINK_LOST : err);
+	u->resume = (uint8_t)resume;
+	u->limit_ms = now + update_wait_ms(plan);
+	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 }
 
 /* ---- consumer calls: state ---- */
@@ -167,6 +160,7 @@ static void status(const void *plan, const void *device, struct dfucast_status *
 	const struct dfucast_update *u = device;
 
 	(void)plan;
+	memset(out, 0, sizeof(*out));
 	out->offset = u->acked;
 	out->sent_bytes = u->sent_bytes;
 	out->outcome = (struct dfucast_outcome){
@@ -204,10 +198,13 @@ static void start(const void *plan, void *device, uint32_t now)
 	DFUCAST_ASSERT(((const struct dfucast_update_plan *)plan)->image == 0 ||
 		       ((const struct dfucast_update_plan *)plan)->mode != DFUCAST_MODE_TEST_CONFIRM);
 	dfucast_smp_client_init(&u->client, 0);
+	u->client.version = DFUCAST_SMP_V2;
 	u->error_group = DFUCAST_GROUP_NONE;
 	u->err = DFUCAST_ERR_UNREACHABLE;
+	u->resume = DFUCAST_UPDATE_PARAMS;
 	u->window = 1;
-	await_link(plan, u, DFUCAST_UPDATE_PARAMS, now);
+	u->limit_ms = now + update_wait_ms(plan);
+	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 }
 
 static void activate(const void *plan, void *device, uint32_t now)
@@ -218,9 +215,11 @@ static void activate(const void *plan, void *device, uint32_t now)
 	u->reconnects = 0;
 	if (update_has(u, UPDATE_LINK)) {
 		dfucast_update_enter(u, DFUCAST_UPDATE_TEST);
-	} else {
-		await_link(plan, u, DFUCAST_UPDATE_TEST, now);
+		return;
 	}
+	u->resume = DFUCAST_UPDATE_TEST;
+	u->limit_ms = now + update_wait_ms(plan);
+	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 }
 
 static void stop(const void *plan, void *device, enum dfucast_err why)
@@ -234,7 +233,7 @@ static void stop(const void *plan, void *device, enum dfucast_err why)
 	}
 	if (why == DFUCAST_ERR_BEHIND) {
 		final = DFUCAST_STATE_BEHIND;
-	} else if (u->state == DFUCAST_UPDATE_READY) {
+	} else if (u->state == DFUCAST_UPDATE_READY && dfucast_err_band(why) == DFUCAST_BAND_FLEET) {
 		final = DFUCAST_STATE_HELD;
 	}
 	dfucast_update_end(u, final, why);
@@ -311,14 +310,15 @@ static bool is_lasting(enum dfucast_err err)
 	       err == DFUCAST_ERR_NO_SUCH_PORT || err == DFUCAST_ERR_NAME_UNKNOWN;
 }
 
-static void link_down(const void *plan, void *device, enum dfucast_err err, uint32_t now)
+/* What a lost link means in each state. */
+static void lost(const struct dfucast_update_plan *plan, struct dfucast_update *u, enum dfucast_err err,
+		 uint32_t now)
 {
-	struct dfucast_update *u = device;
-	enum dfucast_update_state lost = (enum dfucast_update_state)states[u->state].lost;
+	enum dfucast_update_state resume = DFUCAST_UPDATE_PARAMS;
+	bool half_sent = update_has(u, UPDATE_TX); /* the present request is not out */
 
-	update_clear(u, UPDATE_LINK | UPDATE_TX | UPDATE_RESYNC_DUE | UPDATE_SAMPLE);
-	dfucast_smp_client_clear(&u->client);
-	if (u->state == DFUCAST_UPDATE_CONNECT) {
+	switch (u->state) {
+	case DFUCAST_UPDATE_CONNECT:
 		if (err == DFUCAST_ERR_OK) {
 			return;
 		}
@@ -327,21 +327,61 @@ static void link_down(const void *plan, void *device, enum dfucast_err err, uint
 			dfucast_update_fail(u, err);
 		}
 		return;
-	}
-	switch (lost) {
 	case DFUCAST_UPDATE_IDLE:
-		break; /* the cast opens it again where one is wanted */
+	case DFUCAST_UPDATE_READY:
 	case DFUCAST_UPDATE_SWAP:
-		dfucast_update_await_reset(plan, u, now);
+	case DFUCAST_UPDATE_SOAK:
+	case DFUCAST_UPDATE_ENDED:
+		return; /* nothing was under way; the cast opens it again where one is wanted */
+	case DFUCAST_UPDATE_RECOVERY:
+		if (!half_sent) {
+			dfucast_update_await_reset(plan, u, now);
+			return;
+		}
+		resume = (enum dfucast_update_state)u->resume;
 		break;
-	case DFUCAST_UPDATE_CONNECT:
+	case DFUCAST_UPDATE_TEST:
+	case DFUCAST_UPDATE_PRECHECK:
+		resume = DFUCAST_UPDATE_TEST; /* testing twice is the same as once */
+		break;
+	case DFUCAST_UPDATE_RESET:
+		if (!half_sent) {
+			dfucast_update_await_reset(plan, u, now); /* it may have taken the request */
+			return;
+		}
+		resume = DFUCAST_UPDATE_TEST;
+		break;
+	case DFUCAST_UPDATE_RESYNC: /* on the way to `resume`: still is, within the same limit */
 		dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
+		return;
+	case DFUCAST_UPDATE_RETURN: /* within the same limit */
+		u->resume = DFUCAST_UPDATE_RETURN;
+		dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
+		return;
+	case DFUCAST_UPDATE_CONFIRM:
+	case DFUCAST_UPDATE_FINAL:
+		resume = DFUCAST_UPDATE_RETURN; /* confirm only what runs: look again first */
 		break;
 	default:
-		dfucast_update_reconnect(plan, u, lost, err == DFUCAST_ERR_OK ? DFUCAST_ERR_LINK_LOST : err,
-					 now);
+		if (!update_has(u, UPDATE_HEARD) &&
+		    err != DFUCAST_ERR_OK) { /* not seen yet: the wait for it goes on */
+			u->err = (int8_t)err;
+			dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
+			return;
+		}
 		break;
 	}
+	dfucast_update_reconnect(plan, u, resume, err, now);
+}
+
+static void link_down(const void *plan, void *device, enum dfucast_err err, uint32_t now)
+{
+	struct dfucast_update *u = device;
+
+	update_clear(u, UPDATE_LINK | UPDATE_RESYNC_DUE | UPDATE_SAMPLE);
+	lost(plan, u, err, now);
+	update_clear(u, UPDATE_TX);
+	dfucast_smp_client_clear(&u->client);
 }
 
 static void noise(const void *plan, void *device, uint32_t now)
@@ -390,7 +430,6 @@ static bool deadline(const void *plan, const void *device, uint32_t *when)
 /* A short request got no answer. */
 static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
 {
-	enum dfucast_update_state lost = (enum dfucast_update_state)states[u->state].lost;
 	enum dfucast_err err = dfucast_update_silence(u);
 
 	if (u->client.count == 0) { /* a pause is over */
@@ -405,27 +444,61 @@ static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_
 		}
 		if (!(u->link_flags & DFUCAST_LINK_KEEPS)) {
 			/* Connected and deaf: half an answer may block the way. A new link, within the same limit. */
+			u->resume = DFUCAST_UPDATE_RETURN;
 			dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 			return;
 		}
 		dfucast_update_arm(u, UPDATE_PROBE_MS, now);
-	} else if (lost == DFUCAST_UPDATE_SWAP) {
+		return;
+	}
+	if (u->state == DFUCAST_UPDATE_RESET || u->state == DFUCAST_UPDATE_RECOVERY) {
 		/* A missing answer to a reset is no error: wait and see what runs. */
 		dfucast_update_await_reset(plan, u, now);
-	} else if (++u->retries <= update_retries_max(plan)) {
+		return;
+	}
+	if (++u->retries <= update_retries_max(plan)) {
 		update_set(u, UPDATE_DUE);
-	} else if (u->state == DFUCAST_UPDATE_PARAMS) {
-		dfucast_update_fail(u, err); /* nobody there, or not listening: a new link would not help */
-	} else {
-		dfucast_update_reconnect(plan, u, lost, err, now);
+		return;
+	}
+	switch (u->state) {
+	case DFUCAST_UPDATE_TEST:
+	case DFUCAST_UPDATE_PRECHECK:
+		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_TEST, err, now);
+		break;
+	case DFUCAST_UPDATE_CONFIRM:
+	case DFUCAST_UPDATE_FINAL:
+		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_RETURN, err, now);
+		break;
+	case DFUCAST_UPDATE_PARAMS:
+		if (!update_has(u, UPDATE_HEARD)) {
+			/* Nobody there, or not listening: a new link would not help, the time to wait may. */
+			if ((int32_t)(now - u->limit_ms) >= 0) {
+				dfucast_update_fail(u, err);
+			} else {
+				update_set(u, UPDATE_DUE);
+			}
+			break;
+		}
+		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_PARAMS, err, now);
+		break;
+	default:
+		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_PARAMS, err, now);
+		break;
 	}
 }
 
-/* No link within the limit. */
-static void connect_tick(struct dfucast_update *u)
+static void connect_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
 {
-	dfucast_update_fail(u, u->resume == DFUCAST_UPDATE_RETURN ? DFUCAST_ERR_NEVER_RETURNED
-								  : (enum dfucast_err)u->err);
+	if ((int32_t)(now - u->limit_ms) < 0) {
+		dfucast_update_arm(u, u->limit_ms - now, now);
+		return;
+	}
+	(void)plan;
+	if (u->resume == DFUCAST_UPDATE_RETURN) {
+		dfucast_update_fail(u, DFUCAST_ERR_NEVER_RETURNED);
+		return;
+	}
+	dfucast_update_fail(u, (enum dfucast_err)u->err);
 }
 
 /* The silence after a reset, or the soak, is over. */
@@ -449,16 +522,23 @@ static void tick(const void *plan, void *device, uint32_t now)
 
 	update_clear(u, UPDATE_TIMER);
 	if (update_has(u, UPDATE_TX)) {
-		dfucast_update_arm(u, UPDATE_RTT_MS_MIN, now); /* a frame is still going out: judge later */
+		/* A frame is still going out: judge later, unless the link has stopped taking bytes. */
+		dfucast_update_arm(u, UPDATE_RTT_MS_MIN, now);
+		if (++u->tx_ticks > UPDATE_TX_TICKS) {
+			u->tx_ticks = 0;
+			lost(plan, u, DFUCAST_ERR_LINK_LOST, now);
+		}
 		return;
 	}
 	switch (u->state) {
 	case DFUCAST_UPDATE_CONNECT:
-		connect_tick(u);
+		connect_tick(plan, u, now);
 		break;
 	case DFUCAST_UPDATE_SWAP:
 	case DFUCAST_UPDATE_SOAK:
 		wake(plan, u, now);
+		break;
+	case DFUCAST_UPDATE_READY:
 		break;
 	case DFUCAST_UPDATE_FIRST:
 		dfucast_update_first_tick(plan, u, now);

@@ -30,9 +30,12 @@ void dfucast_update_forget_pending(struct dfucast_update *u)
 
 	if (tx == NULL) {
 		dfucast_smp_client_clear(&u->client);
-	} else {
-		u->client.pending[0] = *tx;
-		u->client.count = 1;
+		return;
+	}
+	for (int i = (int)u->client.count - 1; i >= 0; i--) {
+		if (u->client.pending[i].sequence != u->tx_sequence) {
+			dfucast_smp_client_remove(&u->client, i);
+		}
 	}
 }
 
@@ -100,9 +103,8 @@ static size_t build(const struct dfucast_update_plan *plan, const struct dfucast
 	return (size_t)length;
 }
 
-/* The next upload request that may go out now; false: none. */
-static bool next_upload(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
-			const struct dfucast_grant *grant, uint16_t *length)
+bool dfucast_update_upload_next(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
+				const struct dfucast_grant *grant, uint32_t *offset, uint16_t *length)
 {
 	struct dfucast_smp_upload upload;
 	uint32_t end = plan->image_bytes;
@@ -129,15 +131,17 @@ static bool next_upload(const struct dfucast_update_plan *plan, const struct dfu
 		}
 		end = grant->head;
 	}
+	*offset = u->next;
 	*length = (uint16_t)(end - u->next);
 	return *length > 0;
 }
 
 /* Puts the next request into the table of outstanding ones. */
 static bool choose(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		   const struct dfucast_grant *grant)
+		   const struct dfucast_grant *grant, uint32_t now)
 {
 	const struct dfucast_smp_pending *added;
+	uint32_t offset;
 	uint16_t length;
 
 	if (update_has(u, UPDATE_DUE)) {
@@ -154,9 +158,14 @@ static bool choose(const struct dfucast_update_plan *plan, struct dfucast_update
 	} else if (update_has(u, UPDATE_ECHO_DUE) && u->client.count < u->window) {
 		update_clear(u, UPDATE_ECHO_DUE);
 		added = dfucast_smp_client_add(&u->client, DFUCAST_SMP_REQUEST_ECHO, 0, 0);
-	} else if (next_upload(plan, u, grant, &length)) {
-		added = dfucast_smp_client_add(&u->client, DFUCAST_SMP_REQUEST_IMG_UPLOAD, u->next, length);
-		u->next += length;
+	} else if (dfucast_update_upload_next(plan, u, grant, &offset, &length)) {
+		/* A device that goes back again and again could send us round for ever. */
+		if (u->sent_bytes / 4u > plan->image_bytes + UPDATE_SPARE_BYTES) {
+			dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS);
+			return false;
+		}
+		added = dfucast_smp_client_add(&u->client, DFUCAST_SMP_REQUEST_IMG_UPLOAD, offset, length);
+		u->next = offset + length;
 		u->sent_bytes += length;
 		if (u->next > u->sent_max) {
 			u->sent_max = u->next;
@@ -168,7 +177,11 @@ static bool choose(const struct dfucast_update_plan *plan, struct dfucast_update
 		return false;
 	}
 	u->tx_sequence = added->sequence;
+	u->tx_ticks = 0;
 	update_set(u, UPDATE_TX);
+	if (!update_has(u, UPDATE_TIMER)) {
+		dfucast_update_arm(u, UPDATE_RTT_MS_MIN, now);
+	}
 	return true;
 }
 
@@ -178,9 +191,8 @@ size_t dfucast_update_begin(const void *plan, void *device, const struct dfucast
 	uint8_t scratch[SHORT_FRAME_BYTES_MAX];
 	uint16_t data_bytes;
 
-	(void)now;
 	if (!update_has(u, UPDATE_LINK) || u->state == DFUCAST_UPDATE_ENDED ||
-	    (!update_has(u, UPDATE_TX) && !choose(plan, u, grant))) {
+	    (!update_has(u, UPDATE_TX) && !choose(plan, u, grant, now))) {
 		return 0;
 	}
 	const struct dfucast_smp_pending *tx = dfucast_update_tx(u);
@@ -232,11 +244,16 @@ void dfucast_update_sent(const void *plan, void *device, uint32_t now)
 
 	DFUCAST_ASSERT(tx != NULL);
 	update_clear(u, UPDATE_TX);
-	if (tx->request == DFUCAST_SMP_REQUEST_ECHO) {
-		return; /* only probes behind a first chunk, which has its own timer */
+	if (u->state == DFUCAST_UPDATE_ENDED || tx->request == DFUCAST_SMP_REQUEST_ECHO) {
+		return; /* an echo is only a probe behind a first chunk, which has its own timer */
 	}
-	if (u->state == DFUCAST_UPDATE_RESET && tx->request == DFUCAST_SMP_REQUEST_RESET) {
-		u->holds = DFUCAST_HOLDS_UNKNOWN; /* from here on it may be resetting, whatever is heard */
+	/* From here on it may have been done, whatever is heard. */
+	if (tx->request == DFUCAST_SMP_REQUEST_RESET && u->resume == DFUCAST_UPDATE_RETURN) {
+		u->holds = DFUCAST_HOLDS_UNKNOWN;
+	} else if (tx->request == DFUCAST_SMP_REQUEST_IMG_SET && u->state == DFUCAST_UPDATE_TEST) {
+		u->holds = DFUCAST_HOLDS_PENDING;
+	} else if (tx->request == DFUCAST_SMP_REQUEST_IMG_ERASE) {
+		u->holds = DFUCAST_HOLDS_PART;
 	}
 	if (tx->request != DFUCAST_SMP_REQUEST_IMG_UPLOAD) {
 		/* Erasing a slot takes as long as a first chunk's erase. */

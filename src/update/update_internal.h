@@ -4,8 +4,7 @@
  *
  *   machine.c   the states, timers, links; the one place that changes `state`
  *   request.c   which frame to send next, and its bytes
- *   receive.c   which request a frame answers, and its body
- *   answer.c    what answers to everything but uploads mean
+ *   answer.c    answers to everything but uploads
  *   inspect.c   what an image list means, before and after the reset
  *   upload.c    the stream: window, offsets, loss
  */
@@ -37,8 +36,10 @@ enum update_flag {
 	UPDATE_RUNS_OURS = 0x80000, /* the plan's image was seen active */
 	UPDATE_MODE_UNKNOWN = 0x8000,
 	UPDATE_SLOT_UNKNOWN = 0x10000,
-	UPDATE_SOAKED = 0x20000, /* the soak is over, or there is none */
-	UPDATE_PROBES = 0x40000, /* buf_count >= 3 is known: an echo may follow the first chunk */
+	UPDATE_SOAKED = 0x20000,      /* the soak is over, or there is none */
+	UPDATE_PROBES = 0x40000,      /* buf_count >= 3 is known: an echo may follow the first chunk */
+	UPDATE_HEARD = 0x200000,      /* it has answered something in this run */
+	UPDATE_WILL_RESET = 0x400000, /* it said it would: not to be asked again */
 };
 
 /* struct dfucast_smp_pending.length, upload: a later answer, or a jump back, has made this request's own answer
@@ -51,7 +52,8 @@ enum update_flag {
 #define UPDATE_RECONNECTS_MAX 3u
 #define UPDATE_RECOVERIES_MAX 2u
 #define UPDATE_RESETS_MAX 2u
-#define UPDATE_ATTEMPTS_MAX 4u /* uploads begun from the start */
+#define UPDATE_ATTEMPTS_MAX 4u    /* uploads begun from the start */
+#define UPDATE_SPARE_BYTES 16384u /* four times the image and four times this may be sent, repeats included */
 
 /* A window that shrank grows by one each time the stream passes a multiple of this; a power of two. */
 #define UPDATE_GROW_BYTES 4096u
@@ -64,6 +66,8 @@ enum update_flag {
 #define UPDATE_RTT_MS_MAX 5000u
 #define UPDATE_PROBE_MS 2000u /* pause between lists after a reset */
 #define UPDATE_BOOT_MS 1000u  /* silence wanted after the last boot output */
+#define UPDATE_TX_TICKS                                                                                      \
+	100u /* looks, UPDATE_RTT_MS_MIN apart, at a frame that does not get out: then the link is stuck */
 
 static inline bool update_has(const struct dfucast_update *u, uint32_t flags)
 {
@@ -133,21 +137,8 @@ size_t dfucast_update_first_bytes(const struct dfucast_update_plan *plan);
 /* Forgets outstanding requests, except a begun frame, which is always finished. */
 void dfucast_update_forget_pending(struct dfucast_update *u);
 
-/* receive.c */
-void dfucast_update_recv(const void *plan, void *device, const uint8_t *frame, size_t length, uint32_t now);
-
 /* answer.c */
-/* What an answer says beside its error, by its request. */
-union update_said {
-	struct dfucast_smp_params params;
-	struct dfucast_smp_bootloader bootloader;
-	struct dfucast_smp_slot_list slots;
-	struct dfucast_smp_image_list list;
-};
-/* The answer that the state waits for; the request is no longer among the outstanding ones. */
-void dfucast_update_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			   enum dfucast_smp_request request, const union update_said *said,
-			   const struct dfucast_smp_error *error, uint32_t now);
+void dfucast_update_recv(const void *plan, void *device, const uint8_t *frame, size_t length, uint32_t now);
 /* The device said this SMP-level code. */
 bool dfucast_update_says(const struct dfucast_smp_error *error, enum dfucast_smp_rc rc);
 /* The device may take the same request later. */
@@ -169,7 +160,10 @@ void dfucast_update_upload_tick(const struct dfucast_update_plan *plan, struct d
 				uint32_t now);
 void dfucast_update_first_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			       uint32_t now);
-void dfucast_update_echo_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u);
+void dfucast_update_echo_answer(struct dfucast_update *u);
+/* The next upload request that may go out now; false: none. */
+bool dfucast_update_upload_next(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
+				const struct dfucast_grant *grant, uint32_t *offset, uint16_t *length);
 void dfucast_update_upload_arm(struct dfucast_update *u, uint32_t now);
 
 #endif

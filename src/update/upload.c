@@ -82,24 +82,28 @@ static void go_back(struct dfucast_update *u, uint32_t offset, uint32_t now)
 }
 
 /* True when patience with answers that move nothing is over. */
-static bool stalled(const struct dfucast_update_plan *plan, struct dfucast_update *u)
+static bool stalled(struct dfucast_update *u)
 {
-	/* A device that goes back again and again may send us round for ever: count bytes as well. */
-	uint64_t budget = 4u * (uint64_t)plan->image_bytes + 65536u;
-
-	if (++u->stalls > UPDATE_STALLS_MAX || u->sent_bytes > budget) {
+	if (++u->stalls > UPDATE_STALLS_MAX) {
 		dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS);
 		return true;
 	}
 	return false;
 }
 
+/* No server takes back what it has acknowledged, but for a new session. One that does, may not for ever. */
+static bool loses(struct dfucast_update *u, uint32_t offset)
+{
+	if (offset >= u->acked || ++u->attempts <= UPDATE_ATTEMPTS_MAX) {
+		return false;
+	}
+	dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS);
+	return true;
+}
+
 static void progress(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t offset,
 		     uint8_t match, uint32_t now)
 {
-	if (u->window < u->window_peak && (offset ^ u->acked) >= UPDATE_GROW_BYTES) {
-		u->window++; /* time-outs made it smaller; so many bytes without one make it larger again */
-	}
 	u->acked = offset;
 	u->stalls = 0;
 	u->retries = 0;
@@ -137,25 +141,41 @@ static void foreign(const struct dfucast_update_plan *plan, struct dfucast_updat
 static void first_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			 const struct dfucast_smp_upload_answer *answer, uint32_t now)
 {
-	bool held_more = answer->offset > DFUCAST_IMAGE_HEADER_BYTES;
-
 	if (answer->offset > plan->image_bytes) {
 		dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS);
 		return;
 	}
 	if (answer->offset == 0) {
-		if (!stalled(plan, u)) {
+		if (!stalled(u)) {
+			update_clear(u, UPDATE_ECHO_DUE);
 			dfucast_update_arm(u, UPDATE_PAUSE_MS * u->stalls, now);
 		}
 		return;
 	}
-	if (held_more && u->sent_bytes == 0) {
-		update_set(u, UPDATE_SKIPPED); /* a part that this run did not send */
+	if (answer->offset > DFUCAST_IMAGE_HEADER_BYTES) {
+		if (u->sent_bytes == 0) {
+			update_set(u, UPDATE_SKIPPED); /* a part that this run did not send */
+		} else {
+			u->attempts--; /* the same upload goes on */
+		}
 	}
 	dfucast_update_enter(u, DFUCAST_UPDATE_STREAM);
-	u->sent_max = held_more ? answer->offset : DFUCAST_IMAGE_HEADER_BYTES;
+	u->sent_max =
+	    answer->offset > DFUCAST_IMAGE_HEADER_BYTES ? answer->offset : DFUCAST_IMAGE_HEADER_BYTES;
 	u->next = answer->offset;
+	u->stalls = 0;
 	progress(plan, u, answer->offset, answer->match, now);
+}
+
+/* So much has gone well: earlier losses count no more. */
+static void forgive(struct dfucast_update *u, uint32_t offset)
+{
+	if (offset > u->acked && (offset ^ u->acked) >= UPDATE_GROW_BYTES) {
+		u->reconnects = 0;
+		if (u->window < u->window_peak) {
+			u->window++;
+		}
+	}
 }
 
 static void stream_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
@@ -173,23 +193,35 @@ static void stream_answer(const struct dfucast_update_plan *plan, struct dfucast
 			progress(plan, u, offset, answer->match, now);
 		}
 	} else if (offset >= end) {
+		forgive(u, offset);
 		progress(plan, u, offset, answer->match, now);
+	} else if (offset == begin && offset != 0) {
+		if (!stalled(u)) {
+			go_back(u, offset, now);
+			pause(u, now);
+		}
 	} else if (offset > begin) {
 		u->stalls = 0;
+		u->window = 1; /* it takes less than it is given: more in flight would be sent in vain */
 		go_back(u, offset, now);
-	} else if (offset != 0) {
-		if (!stalled(plan, u)) {
-			go_back(u, offset, now);
-			if (offset == begin) {
-				pause(u, now);
-			}
-		}
-	} else if (u->sent_max >= plan->image_bytes) {
+	} else if (offset == 0 && u->sent_max >= plan->image_bytes) {
 		dfucast_update_forget_pending(u);
 		dfucast_update_enter(u, DFUCAST_UPDATE_VERIFY);
-	} else {
+	} else if (offset == 0) {
 		dfucast_update_upload_begin(plan, u, DFUCAST_ERR_NO_PROGRESS);
+	} else if (!stalled(u) && !loses(u, offset)) {
+		go_back(u, offset, now);
 	}
+}
+
+/* Shorter frames, one at a time: first what surely passes, then less; never less than the first chunk's. */
+static void shrink(const struct dfucast_update_plan *plan, struct dfucast_update *u)
+{
+	uint32_t least = (uint32_t)dfucast_update_first_bytes(plan);
+	uint32_t shorter = u->frame_max > u->value_max ? u->value_max : u->frame_max - u->frame_max / 4u;
+
+	u->frame_max = (uint16_t)(shorter < least ? least : shorter);
+	u->window = 1;
 }
 
 /* The device said no. */
@@ -197,7 +229,7 @@ static void refused(const struct dfucast_update_plan *plan, struct dfucast_updat
 		    const struct dfucast_smp_error *error, uint32_t now)
 {
 	if (dfucast_update_says_busy(error)) {
-		if (stalled(plan, u)) {
+		if (stalled(u)) {
 			return;
 		}
 		if (error->rc == DFUCAST_SMP_RC_NO_MEMORY && u->window > 1) {
@@ -212,9 +244,8 @@ static void refused(const struct dfucast_update_plan *plan, struct dfucast_updat
 		return;
 	}
 	if (dfucast_update_says(error, DFUCAST_SMP_RC_CORRUPT) && u->frame_max > u->value_max &&
-	    !stalled(plan, u)) {
-		u->frame_max = u->value_max; /* no reassembly there: it took one piece for the whole frame */
-		u->window = 1;
+	    u->frame_max > dfucast_update_first_bytes(plan) && !stalled(u)) {
+		shrink(plan, u); /* no reassembly there: it took one piece for the whole frame */
 		go_back(u, u->acked, now);
 		return;
 	}
@@ -265,12 +296,14 @@ void dfucast_update_upload_answer(const struct dfucast_update_plan *plan, struct
 		update_set(u, UPDATE_MALFORMED); /* as if it had not come: the timer decides */
 		return;
 	}
-	/* Where answers keep order, what was asked before this and is not answered, will not be. */
-	int first = (u->link_flags & DFUCAST_LINK_ORDERED) ? 0 : index;
-
-	for (int i = first; i <= index; i++) {
-		dfucast_smp_client_remove(&u->client, first);
+	if (u->link_flags & DFUCAST_LINK_ORDERED) {
+		/* What was asked before this and is not answered, will not be. */
+		for (int i = 0; i < index; i++) {
+			dfucast_smp_client_remove(&u->client, 0);
+		}
+		index = 0;
 	}
+	dfucast_smp_client_remove(&u->client, index);
 	measure(u, request.sequence, now);
 	if (u->state == DFUCAST_UPDATE_FIRST) {
 		update_clear(u, UPDATE_TIMER | UPDATE_ECHO_DUE);
@@ -291,14 +324,14 @@ void dfucast_update_upload_answer(const struct dfucast_update_plan *plan, struct
 }
 
 /* An echo sent behind the first chunk was answered. If the first chunk was not, it or its answer is lost. */
-void dfucast_update_echo_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u)
+void dfucast_update_echo_answer(struct dfucast_update *u)
 {
 	if (u->state != DFUCAST_UPDATE_FIRST || u->client.count == 0 ||
 	    u->client.pending[0].request != DFUCAST_SMP_REQUEST_IMG_UPLOAD ||
 	    update_has(u, UPDATE_TX | UPDATE_DUE)) {
 		return;
 	}
-	if (stalled(plan, u)) {
+	if (stalled(u)) {
 		return;
 	}
 	dfucast_smp_client_clear(&u->client);
@@ -348,9 +381,7 @@ void dfucast_update_upload_tick(const struct dfucast_update_plan *plan, struct d
 	}
 	if (u->retries > 1 && u->acked <= DFUCAST_IMAGE_HEADER_BYTES) {
 		/* No long frame has ever arrived: no reassembly there, or less room than it says. */
-		u->frame_max =
-		    u->frame_max > u->value_max ? u->value_max : (uint16_t)(u->frame_max - u->frame_max / 4u);
-		u->window = 1;
+		shrink(plan, u);
 	}
 	if (u->window > 1 && u->retries > 1) {
 		u->window--;

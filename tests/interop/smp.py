@@ -301,9 +301,9 @@ class Client:
             body = {"off": offset, "data": image[offset : offset + chunk_bytes]}
             if offset == 0:
                 body = {"image": 0, "len": len(image), "sha": sha, **body, "data": image[: chunk_bytes - 64]}
-            for _ in range(5):
+            for tries in range(1, 9):  # a busy machine makes boards lose lines, now and then several in a row
                 try:
-                    answer = self.request(WRITE, IMG, UPLOAD, body, timeout if offset else 10)
+                    answer = self.request(WRITE, IMG, UPLOAD, body, timeout * tries if offset else 10)
                     break
                 except Silence:
                     continue

@@ -87,9 +87,10 @@ class Mps2(beds.Board):
     def listed(self, framing):
         """The image list as it is on the wire."""
         with smp.Client.open(self.target + framing) as client:
-            for _ in range(20):
+            # Raw framing forgets half a frame after 3 s of silence only, so the pauses must be longer than that.
+            for timeout in (0.5, 4, 4, 4):
                 try:
-                    return client.request(smp.READ, smp.IMG, smp.STATE, timeout=0.5)
+                    return client.request(smp.READ, smp.IMG, smp.STATE, timeout=timeout)
                 except smp.Silence:
                     pass
         raise smp.Silence(f"no list from {self.target}{framing}")
