@@ -61,6 +61,10 @@ set(DFUCAST_CLI_SOURCES
   apps/cli/cmd_update.c
   apps/cli/update_options.c
   apps/cli/update_report.c
+  apps/cli/report_html.c
+  apps/cli/report_page.c
+  apps/cli/package.c
+  apps/cli/usage.c
   apps/cli/hints.c
   apps/cli/session.c
   apps/cli/json_cbor.c

@@ -46,6 +46,12 @@ bool cli_number_parse(const char *text, long low, long high, long *number);
 size_t cli_hex_parse(const char *text, uint8_t *bytes, size_t capacity);
 void cli_hex_format(char *text, const uint8_t *bytes, size_t length); /* text: 2 * length + 1 */
 
+/* argp_parse(), and with --json among the words an `error` object too for what argp finds wrong. Like argp it ends
+ * the process itself then, and for --help. usage.c */
+void cli_parse(const struct argp *argp, int argc, char **argv, void *input);
+/* --json is among the words, so that errors found before the options are parsed are told as objects too. */
+bool cli_wants_json(int argc, char **argv);
+
 /* A running command: loop, signals, output, log and trace. One per process run, on the stack of the command. */
 struct cli {
 	struct cli_common options;
@@ -81,9 +87,10 @@ void cli_targets_free(struct cli_targets *targets);
 int cli_target_one(struct dfucast_linux_target *target, const char *text, const struct output *out);
 void cli_ports_print(FILE *to);
 
-/* An image file, read by the core through image_file_read(). */
+/* An image file, read by the core through image_file_read(). One out of a package lies in memory. */
 struct image_file {
-	int fd;
+	int fd;          /* -1: none */
+	uint8_t *memory; /* NULL: the file is read; else freed by image_file_close() */
 	uint32_t length;
 };
 /* @return 0 or IMAGE_READ (missing, a directory, unreadable, over 4 GiB) or IMAGE_TRUNCATED (empty), with `why`. */

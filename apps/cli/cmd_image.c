@@ -425,7 +425,7 @@ int cmd_image_upload(int argc, char **argv)
 	int count = 0;
 	int code;
 
-	(void)argp_parse(&argp, argc, argv, 0, NULL, &parser);
+	cli_parse(&argp, argc, argv, &parser);
 	upload_common(&parser);
 	words[count++] = argv[0];
 	words[count++] = parser.file;

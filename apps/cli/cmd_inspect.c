@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE 1
 #include "cli.h"
+#include "package.h"
 #include <dfucast/image.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,7 @@ int image_file_open(struct image_file *file, const char *path, char *why, size_t
 	struct stat status;
 
 	file->length = 0;
+	file->memory = NULL;
 	/* not blocking: somebody may name a pipe or a tty */
 	file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (file->fd < 0 || fstat(file->fd, &status) != 0) {
@@ -46,6 +48,12 @@ bool image_file_read(void *context, uint32_t offset, uint8_t *buffer, uint32_t l
 {
 	const struct image_file *file = context;
 
+	if (file->memory != NULL) {
+		if (offset > file->length || length > file->length - offset)
+			return false;
+		memcpy(buffer, file->memory + offset, length);
+		return true;
+	}
 	while (length > 0) {
 		ssize_t got = pread(file->fd, buffer, length, (off_t)offset);
 
@@ -65,6 +73,8 @@ void image_file_close(struct image_file *file)
 	if (file->fd >= 0)
 		(void)close(file->fd);
 	file->fd = -1;
+	free(file->memory);
+	file->memory = NULL;
 }
 
 /* ---- names ----------------------------------------------------------------------------------------------------- */
@@ -191,6 +201,7 @@ struct report {
 	const struct output *out;
 	const char *path;
 	struct inspection *inspection;
+	const char *package; /* NULL: the file is the image itself */
 };
 
 static void report_json(const struct report *report)
@@ -204,6 +215,8 @@ static void report_json(const struct report *report)
 	cJSON *list;
 
 	(void)cJSON_AddStringToObject(object, "file", report->path);
+	if (report->package != NULL)
+		(void)cJSON_AddStringToObject(object, "package", report->package);
 	(void)dfucast_version_format(&image->version, text);
 	(void)cJSON_AddStringToObject(object, "version", text);
 	(void)cJSON_AddNumberToObject(object, "size", image->length);
@@ -303,6 +316,147 @@ static void report_text(const struct report *report)
 	print_tlvs(inspection);
 }
 
+/* ---- the image -------------------------------------------------------------------------------------------------- */
+
+/* Checks the image at hand. 0 or the error; a hash that does not match is a verdict, not an error here. */
+static int inspect(struct inspection *inspection)
+{
+	int err = dfucast_image_parse(&inspection->image, image_file_read, &inspection->file,
+				      inspection->file.length);
+
+	if (err != DFUCAST_ERR_OK)
+		return err;
+	inspection->verdict = digest_file(inspection);
+	if (inspection->verdict == DFUCAST_ERR_IMAGE_HASH ||
+	    inspection->verdict == DFUCAST_ERR_IMAGE_UNCHECKED)
+		return DFUCAST_ERR_OK;
+	return inspection->verdict;
+}
+
+static int inspect_and_report(const struct report *report)
+{
+	struct failure failure = {.group = DFUCAST_GROUP_NONE};
+
+	failure.err = inspect(report->inspection);
+	if (failure.err == DFUCAST_ERR_OK) {
+		if (report->out->json)
+			report_json(report);
+		else
+			report_text(report);
+		if (report->inspection->verdict == DFUCAST_ERR_IMAGE_HASH)
+			failure.err = DFUCAST_ERR_IMAGE_HASH;
+	}
+	return failure.err == DFUCAST_ERR_OK ? CLI_EXIT_OK
+					     : output_failure(report->out, report->path, &failure);
+}
+
+/* ---- packages -------------------------------------------------------------------------------------------------- */
+
+static void add_text(cJSON *object, const char *key, const char *text)
+{
+	if (text[0] != '\0')
+		(void)cJSON_AddStringToObject(object, key, text);
+}
+
+static void add_number(cJSON *object, const char *key, int64_t number)
+{
+	if (number >= 0)
+		(void)cJSON_AddNumberToObject(object, key, (double)number);
+}
+
+static void package_json(const struct output *out, const char *path, const struct package *package)
+{
+	cJSON *object = output_begin(out, "package", NULL);
+	cJSON *list;
+
+	(void)cJSON_AddStringToObject(object, "file", path);
+	add_text(object, "name", package->name);
+	add_number(object, "format_version", package->format_version);
+	add_number(object, "time", package->time);
+	list = cJSON_AddArrayToObject(object, "files");
+	for (size_t i = 0; i < package->count; i++) {
+		const struct package_image *image = &package->images[i];
+		cJSON *item = cJSON_CreateObject();
+
+		(void)cJSON_AddItemToArray(list, item);
+		(void)cJSON_AddStringToObject(item, "file", image->file);
+		(void)cJSON_AddNumberToObject(item, "size", image->length);
+		add_text(item, "type", image->type);
+		add_text(item, "board", image->board);
+		add_text(item, "soc", image->soc);
+		add_text(item, "version", image->version);
+		add_number(item, "image_index", image->image_index);
+		add_number(item, "slot", image->slot);
+		add_number(item, "load_address", image->load_address);
+		(void)cJSON_AddBoolToObject(item, "usable", image->usable);
+	}
+	output_end(object);
+}
+
+static void number_cell(struct table *table, int number)
+{
+	if (number >= 0)
+		table_cell(table, "%d", number);
+	else
+		table_cell(table, "-");
+}
+
+static void package_text(const struct package *package)
+{
+	struct table table;
+
+	(void)printf("package       %s%s%zu file%s\n", package->name, package->name[0] != '\0' ? ", " : "",
+		     package->count, package->count == 1 ? "" : "s");
+	table_init(&table, 7);
+	for (const char *const *heading =
+		 (const char *const[]){"file", "type", "image", "slot", "version", "board", "bytes", NULL};
+	     *heading != NULL; heading++)
+		table_cell(&table, "%s", *heading);
+	for (size_t i = 0; i < package->count; i++) {
+		const struct package_image *image = &package->images[i];
+
+		table_cell(&table, "%s", image->file);
+		table_cell(&table, "%s", image->type[0] != '\0' ? image->type : "-");
+		number_cell(&table, image->image_index);
+		number_cell(&table, image->slot);
+		table_cell(&table, "%s", image->version[0] != '\0' ? image->version : "-");
+		table_cell(&table, "%s", image->board[0] != '\0' ? image->board : "-");
+		table_cell(&table, "%u", image->length);
+	}
+	table_print(&table, stdout);
+	table_free(&table);
+}
+
+static int inspect_package(struct report *report)
+{
+	static struct package package;
+	struct failure failure = {.group = DFUCAST_GROUP_NONE};
+	int code = CLI_EXIT_OK;
+
+	failure.err = package_open(&package, &report->inspection->file, failure.why, sizeof(failure.why));
+	if (failure.err != DFUCAST_ERR_OK)
+		return output_failure(report->out, report->path, &failure);
+	report->package = report->path;
+	if (report->out->json)
+		package_json(report->out, report->path, &package);
+	else
+		package_text(&package);
+	for (size_t i = 0; i < package.count; i++) {
+		int one;
+
+		if (!package.images[i].usable)
+			continue;
+		package_take(&package, i, &report->inspection->file);
+		report->path = package.images[i].file;
+		if (!report->out->json)
+			(void)printf("\nfile          %s\n", report->path);
+		one = inspect_and_report(report);
+		code = code == CLI_EXIT_OK ? one : code;
+	}
+	package_close(&package);
+	return code;
+}
+
 /* ---- the command ----------------------------------------------------------------------------------------------- */
 
 struct inspect_parser {
@@ -332,23 +486,6 @@ static error_t parse_inspect(int key, char *value, struct argp_state *state)
 	}
 }
 
-/* Reads and checks. 0, or the error with `why`; a hash that does not match is a verdict, not an error here. */
-static int inspect(struct inspection *inspection, const char *path, char *why, size_t why_bytes)
-{
-	int err = image_file_open(&inspection->file, path, why, why_bytes);
-
-	if (err == DFUCAST_ERR_OK)
-		err = dfucast_image_parse(&inspection->image, image_file_read, &inspection->file,
-					  inspection->file.length);
-	if (err != DFUCAST_ERR_OK)
-		return err;
-	inspection->verdict = digest_file(inspection);
-	if (inspection->verdict == DFUCAST_ERR_IMAGE_HASH ||
-	    inspection->verdict == DFUCAST_ERR_IMAGE_UNCHECKED)
-		return DFUCAST_ERR_OK;
-	return inspection->verdict;
-}
-
 int cmd_image_inspect(int argc, char **argv)
 {
 	static const struct argp_child children[] = {{&cli_common_argp, 0, "Common options:", 10}, {0}};
@@ -356,12 +493,14 @@ int cmd_image_inspect(int argc, char **argv)
 	    NULL,
 	    parse_inspect,
 	    "FILE",
-	    "Reads a signed MCUboot image: version, sizes, flags, both hashes, every TLV, and whether its "
+	    "Reads a signed MCUboot image, or all images of a dfu_application.zip: version, sizes, flags, "
+	    "both hashes, every TLV, and whether its "
 	    "content matches "
 	    "its hash. No device is needed. Exit code 2 for an image that is not whole.\v"
 	    "Examples:\n"
 	    "  dfucast image inspect zephyr.signed.bin\n"
-	    "  dfucast image inspect zephyr.signed.bin --json",
+	    "  dfucast image inspect zephyr.signed.bin --json\n"
+	    "  dfucast image inspect dfu_application.zip",
 	    children,
 	    NULL,
 	    NULL};
@@ -369,25 +508,19 @@ int cmd_image_inspect(int argc, char **argv)
 	struct inspection inspection = {.file = {.fd = -1}};
 	struct failure failure = {.group = DFUCAST_GROUP_NONE};
 	struct output out;
-	struct report report = {&out, NULL, &inspection};
-	int code = CLI_EXIT_OK;
+	struct report report = {&out, NULL, &inspection, NULL};
+	int code;
 
-	(void)argp_parse(&argp, argc, argv, 0, NULL, &parser);
+	cli_parse(&argp, argc, argv, &parser);
 	output_init(&out, argv[0], parser.common.json);
 	report.path = parser.path;
-	failure.err = inspect(&inspection, parser.path, failure.why, sizeof(failure.why));
-	if (failure.err == DFUCAST_ERR_OK) {
-		if (out.json)
-			report_json(&report);
-		else
-			report_text(&report);
-		if (inspection.verdict == DFUCAST_ERR_IMAGE_HASH)
-			failure.err = DFUCAST_ERR_IMAGE_HASH;
-	}
-	if (failure.err != DFUCAST_ERR_OK) {
-		(void)output_failure(&out, parser.path, &failure);
-		code = CLI_EXIT_IMAGE;
-	}
+	failure.err = image_file_open(&inspection.file, parser.path, failure.why, sizeof(failure.why));
+	if (failure.err != DFUCAST_ERR_OK)
+		code = output_failure(&out, parser.path, &failure);
+	else if (package_is(&inspection.file))
+		code = inspect_package(&report);
+	else
+		code = inspect_and_report(&report);
 	image_file_close(&inspection.file);
 	return code;
 }

@@ -349,7 +349,7 @@ int cmd_inventory(int argc, char **argv)
 	int code = CLI_EXIT_OK;
 
 	memset(&inventory, 0, sizeof(inventory));
-	(void)argp_parse(&argp, argc, argv, 0, NULL, &parser);
+	cli_parse(&argp, argc, argv, &parser);
 	output_init(&inventory.cli.out, argv[0], parser.common.json);
 	for (size_t i = 0; code == CLI_EXIT_OK && i < parser.to_count; i++)
 		code = cli_targets_add(&inventory.targets, parser.to[i], &inventory.cli.out);

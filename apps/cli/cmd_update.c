@@ -4,6 +4,7 @@
  * is proven and every target text is understood.
  */
 #include "update.h"
+#include "package.h"
 #include <dfucast/smp_img.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -58,6 +59,69 @@ static int prove_image(struct update_job *job)
 	return dfucast_image_digest_finish(&digest, &job->image, job->sha);
 }
 
+/* One image, for the image number that the command line means: anything else is refused. */
+static int check_package(struct update_job *job, const struct package *package)
+{
+	const struct package_image *image = &package->images[0];
+	char what[200];
+
+	if (package->count > 1) {
+		snprintf(what, sizeof(what), "The package holds %zu files to be sent.", package->count);
+		return output_usage(&job->cli.out, what,
+				    "Packages with several images come with a later version. \"dfucast image "
+				    "inspect\" lists what is in it.");
+	}
+	if (image->bootloader) {
+		return output_usage(&job->cli.out, "The package holds a bootloader, not an application.",
+				    "Updates of MCUboot itself come with a later version.");
+	}
+	if (image->image_index >= 0 && image->image_index != job->options.image) {
+		snprintf(what, sizeof(what), "The package's image is for image number %d, not %ld.",
+			 image->image_index, job->options.image);
+		return output_usage(&job->cli.out, what,
+				    "Give its number with --image, and with a number above 0 also --mode "
+				    "confirm or --mode upload.");
+	}
+	return CLI_EXIT_OK;
+}
+
+static int load_package(struct update_job *job)
+{
+	static struct package package;
+	char why[300];
+	int err = package_open(&package, &job->file, why, sizeof(why));
+	int code;
+
+	if (err != 0) {
+		return image_failure(job, err, why);
+	}
+	code = check_package(job, &package);
+	if (code == CLI_EXIT_OK) {
+		snprintf(job->member, sizeof(job->member), "%s", package.images[0].file);
+		snprintf(job->board, sizeof(job->board), "%s", package.images[0].board);
+		package_take(&package, 0, &job->file);
+	}
+	package_close(&package);
+	return code;
+}
+
+/* From here on the image is these bytes, whatever happens to the file: what is proven is what is sent. */
+static int keep_image(struct update_job *job)
+{
+	uint8_t *memory;
+
+	if (job->file.memory != NULL) {
+		return 0;
+	}
+	memory = malloc(job->file.length);
+	if (memory == NULL || !image_file_read(&job->file, 0, memory, job->file.length)) {
+		free(memory);
+		return DFUCAST_ERR_IMAGE_READ;
+	}
+	job->file.memory = memory;
+	return 0;
+}
+
 static int load_image(struct update_job *job)
 {
 	char why[300];
@@ -66,11 +130,19 @@ static int load_image(struct update_job *job)
 	if (err != 0) {
 		return image_failure(job, err, why);
 	}
+	if (package_is(&job->file)) {
+		int code = load_package(job);
+
+		if (code != CLI_EXIT_OK) {
+			return code;
+		}
+	}
 	err = dfucast_image_parse(&job->image, image_file_read, &job->file, job->file.length);
-	if (err == 0 && !image_file_read(&job->file, 0, job->header, sizeof(job->header))) {
-		err = DFUCAST_ERR_IMAGE_READ;
+	if (err == 0) {
+		err = keep_image(job);
 	}
 	if (err == 0) {
+		memcpy(job->header, job->file.memory, sizeof(job->header));
 		err = prove_image(job);
 	}
 #ifdef DFUCAST_TEST_HOOKS
@@ -99,6 +171,18 @@ static int load_targets(struct update_job *job)
 
 		if (code != CLI_EXIT_OK) {
 			return code;
+		}
+	}
+	for (size_t i = 0; i < job->targets.count; i++) {
+		const struct dfucast_linux_target *target = &job->targets.items[i];
+
+		if (target->match[0] != '\0' || target->passkey[0] != '\0') {
+			char what[DFUCAST_LINUX_TEXT_BYTES + 80];
+
+			snprintf(what, sizeof(what), "%s has %s, which this version does not check yet.",
+				 target->text, target->match[0] != '\0' ? "match=" : "passkey=");
+			return output_usage(&job->cli.out, what,
+					    "Take it out, and see to it yourself that image and device fit.");
 		}
 	}
 	if (job->targets.count > DFUCAST_CAST_TARGETS_MAX) {
@@ -155,6 +239,12 @@ static bool make_memory(struct update_job *job)
 	job->ways = calloc(count, sizeof(*job->ways));
 	job->lines = calloc(count, sizeof(*job->lines));
 	job->ring = malloc(job->options.ring_bytes);
+	if (job->options.report_path != NULL) {
+		job->page = report_html_new(count);
+		if (job->page == NULL) {
+			return false;
+		}
+	}
 	return job->devices != NULL && job->cast_targets != NULL && job->ways != NULL && job->lines != NULL &&
 	       job->ring != NULL;
 }
@@ -183,7 +273,9 @@ static void make_cast(struct update_job *job)
 	};
 
 	dfucast_cast_init(&job->cast, &config);
-	job->cast.image_verified = true; /* load_image() has hashed every byte */
+	/* load_image() has hashed every byte. Where that proves nothing (encrypted, compressed), the user was told, and
+	 * the bootloader alone judges. */
+	dfucast_cast_set_image_verified(&job->cast, 0);
 }
 
 /* ---- while it runs ---- */
@@ -235,6 +327,22 @@ static void redraw(uv_timer_t *timer)
 	update_report_draw(timer->data);
 }
 
+/* After the summary: a page that cannot be written turns a good end into exit 1, and leaves a bad end as it is. */
+static int write_report(const struct update_job *job, int code)
+{
+	char why[400];
+
+	if (!report_html_write(job, code, why, sizeof(why))) {
+		(void)output_usage(&job->cli.out, why, "Give --report a path that can be written.");
+		return code == CLI_EXIT_OK ? CLI_EXIT_USAGE : code;
+	}
+	if (!job->cli.out.json) {
+		printf("Report: %s\n", job->options.report_path);
+		fflush(stdout);
+	}
+	return code;
+}
+
 static int run(struct update_job *job)
 {
 	const struct dfucast_linux_runner_config config = {
@@ -263,7 +371,21 @@ static int run(struct update_job *job)
 	job->cli.on_interrupt_context = job;
 	dfucast_linux_runner_start(&job->runner, &job->cast, &config);
 	uv_run(&job->cli.loop, UV_RUN_DEFAULT);
-	return update_report_end(job);
+	int code = update_report_end(job);
+
+	return job->page != NULL ? write_report(job, code) : code;
+}
+
+/* Before anything is sent: an hour later it would be a pity. */
+static int check_report(const struct update_job *job)
+{
+	char why[400];
+
+	if (job->options.report_path == NULL ||
+	    report_html_can_write(job->options.report_path, why, sizeof(why))) {
+		return CLI_EXIT_OK;
+	}
+	return output_usage(&job->cli.out, why, "Give --report a path that can be written.");
 }
 
 static void release(struct update_job *job)
@@ -272,6 +394,7 @@ static void release(struct update_job *job)
 	free(job->cast_targets);
 	free(job->ways);
 	free(job->lines);
+	report_html_free(job->page);
 	free(job->ring);
 	cli_targets_free(&job->targets);
 	update_options_free(&job->options);
@@ -294,6 +417,9 @@ int cmd_update(int argc, char **argv)
 	code = check_options(&job);
 	if (code == CLI_EXIT_OK) {
 		code = load_targets(&job);
+	}
+	if (code == CLI_EXIT_OK) {
+		code = check_report(&job);
 	}
 	if (code == CLI_EXIT_OK) {
 		code = load_image(&job);

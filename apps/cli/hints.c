@@ -75,7 +75,8 @@ static const struct advice advice[] = {
     {DFUCAST_ERR_UPLOAD_MISMATCH, "what the device wrote is not the file that was sent",
      "Run the command again with --fresh."},
     {DFUCAST_ERR_IMAGE_MAGIC, "the file is not an MCUboot image",
-     "Give the signed binary, often zephyr.signed.bin; not the .elf, the .hex or the unsigned .bin."},
+     "Give the signed binary, often zephyr.signed.bin, or dfu_application.zip; not the .elf, the .hex or the "
+     "unsigned .bin."},
     {DFUCAST_ERR_IMAGE_TRUNCATED, "the image file ends too early", "Copy or build the file again."},
     {DFUCAST_ERR_IMAGE_TLV, "the image's TLV area is broken", "Sign the image again with imgtool."},
     {DFUCAST_ERR_IMAGE_HASH, "the image's content does not match its hash",

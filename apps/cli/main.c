@@ -380,8 +380,10 @@ static unsigned distance(const char *a, const char *b)
 	return row[b_length];
 }
 
-static int unknown_command(const char *name)
+static int unknown_command(const struct output *out, const char *name)
 {
+	char what[3 * NAME_BYTES_MAX];
+	char what_to_do[2 * NAME_BYTES_MAX] = "\"dfucast --help\" lists the commands.";
 	const char *nearest = NULL;
 	unsigned best = 4;
 
@@ -400,22 +402,21 @@ static int unknown_command(const char *name)
 			nearest = commands[i].name;
 		}
 	}
-	(void)fprintf(stderr, "dfucast: \"%s\" is no command.\n", name);
+	(void)snprintf(what, sizeof(what), "\"%s\" is no command.", name);
 	if (nearest != NULL)
-		(void)fprintf(stderr, "  Did you mean \"dfucast %s\"?\n", nearest);
-	else
-		(void)fprintf(stderr, "  \"dfucast --help\" lists the commands.\n");
-	return CLI_EXIT_USAGE;
+		(void)snprintf(what_to_do, sizeof(what_to_do), "Did you mean \"dfucast %s\"?", nearest);
+	return output_usage(out, what, what_to_do);
 }
 
-static int run_command(const struct command *command, int argc, char **argv)
+static int run_command(const struct output *out, const struct command *command, int argc, char **argv)
 {
 	char name[NAME_BYTES_MAX];
 
 	if (command->run == NULL) {
-		(void)fprintf(stderr, "dfucast: the command \"%s\" comes later.\n  %s\n", command->name,
-			      command->later);
-		return CLI_EXIT_USAGE;
+		char what[2 * NAME_BYTES_MAX];
+
+		(void)snprintf(what, sizeof(what), "the command \"%s\" comes later.", command->name);
+		return output_usage(out, what, command->later);
 	}
 	(void)snprintf(name, sizeof(name), "dfucast %s", command->name);
 	argv[0] = name;
@@ -431,8 +432,10 @@ static bool is_help(const char *word)
 static int run(int argc, char **argv)
 {
 	char two_words[2 * NAME_BYTES_MAX];
+	struct output out; /* for what is wrong before a command has its own */
 	bool image;
 
+	output_init(&out, "dfucast", cli_wants_json(argc, argv));
 	if (argc < 2) {
 		print_help(stderr, NULL);
 		return CLI_EXIT_USAGE;
@@ -450,11 +453,12 @@ static int run(int argc, char **argv)
 		return CLI_EXIT_OK;
 	}
 	if (argv[1][0] == '-') {
-		(void)fprintf(
-		    stderr,
-		    "dfucast: the option %s stands before a command.\n  Write \"dfucast COMMAND %s\".\n",
-		    argv[1], argv[1]);
-		return CLI_EXIT_USAGE;
+		char what[2 * NAME_BYTES_MAX];
+		char what_to_do[2 * NAME_BYTES_MAX];
+
+		(void)snprintf(what, sizeof(what), "the option %.60s stands before a command.", argv[1]);
+		(void)snprintf(what_to_do, sizeof(what_to_do), "Write \"dfucast COMMAND %.60s\".", argv[1]);
+		return output_usage(&out, what, what_to_do);
 	}
 	image = strcmp(argv[1], "image") == 0;
 	if (image && (argc < 3 || is_help(argv[2]))) {
@@ -465,9 +469,9 @@ static int run(int argc, char **argv)
 		       image ? argv[2] : "");
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		if (strcmp(two_words, commands[i].name) == 0)
-			return run_command(&commands[i], argc - 1 - image, argv + 1 + image);
+			return run_command(&out, &commands[i], argc - 1 - image, argv + 1 + image);
 	}
-	return unknown_command(two_words);
+	return unknown_command(&out, two_words);
 }
 
 int main(int argc, char **argv)

@@ -440,7 +440,7 @@ void single_parse(struct single *single, int argc, char **argv, const struct sin
 	memset(single, 0, sizeof(*single));
 	single->boot_mode = -1;
 	single->slot = -1;
-	(void)argp_parse(&argp, argc, argv, 0, NULL, &parser);
+	cli_parse(&argp, argc, argv, &parser);
 	output_init(&single->cli.out, argv[0], single->cli.options.json);
 	single->target_text = parser.target;
 }

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `dfucast update`, in three files: update_options.c (the command line), cmd_update.c (image, plan, run, exit code),
- * update_report.c (what people and scripts see).
+ * `dfucast update`, in four files: update_options.c (the command line), cmd_update.c (image, plan, run, exit code),
+ * update_report.c (what people and scripts see), report_html.c (the page of --report).
  */
 #ifndef CLI_UPDATE_H
 #define CLI_UPDATE_H
 
 #include "cli.h"
+#include "report_html.h"
 #include "runner.h"
 #include <dfucast/update.h>
 
 struct update_options {
 	struct cli_common common;
 	const char *image_path;
+	const char *report_path; /* NULL: none */
+	int word_count;          /* the command line as given, for the report */
+	char **words;
 	const char **to; /* target texts as given */
 	size_t to_count;
 	enum dfucast_update_mode mode;
@@ -40,6 +44,8 @@ struct update_options {
 /* Ends the process itself on wrong usage, as argp does. */
 void update_options_parse(struct update_options *options, int argc, char **argv);
 void update_options_free(struct update_options *options);
+/* "test-confirm" … */
+const char *update_mode_name(enum dfucast_update_mode mode);
 
 /* What the report remembers of a target, to say only what changed. */
 struct update_line {
@@ -55,6 +61,8 @@ struct update_job {
 	struct update_options options;
 	struct cli_targets targets;
 	struct image_file file;
+	char member[64]; /* the image's name in its package; "": the file is the image itself */
+	char board[64];  /* the board that its package names */
 	struct dfucast_image image;
 	uint8_t header[DFUCAST_IMAGE_HEADER_BYTES];
 	uint8_t sha[32];
@@ -69,12 +77,20 @@ struct update_job {
 	uv_timer_t deadline;
 	uv_timer_t redraw;
 	struct update_line *lines;
-	unsigned drawn; /* lines of live progress on the screen */
-	bool live;      /* standard error is a terminal */
+	struct report_html *page; /* NULL: no --report */
+	unsigned drawn;           /* lines of live progress on the screen */
+	bool live;                /* standard error is a terminal */
 	bool finished;
 };
 
 void update_report_start(struct update_job *job);
+/* The label, or the target as given. */
+const char *update_target_name(const struct update_job *job, size_t index);
+/* "runs as before, holds a part of the image" …: enum dfucast_holds in words. */
+const char *update_holds_words(uint8_t holds);
+/* It was left in the middle of its reset: the next command waits better UPDATE_BOOT_S. */
+bool update_is_booting(const struct dfucast_status *status);
+#define UPDATE_BOOT_S 15u /* a swap and what the bootloader does around it, with room */
 /* Tells what changed since the last call. */
 void update_report_changes(struct update_job *job);
 /* Redraws the live lines, if there is a terminal. */

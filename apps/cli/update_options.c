@@ -26,6 +26,7 @@ enum key {
 	KEY_RING,
 	KEY_LINKS,
 	KEY_WINDOW,
+	KEY_REPORT,
 	KEY_LATER,
 };
 
@@ -66,23 +67,25 @@ static const struct argp_option options[] = {
     {"links", KEY_LINKS, "N", 0, "Links open at the same time; the rest wait their turn (all)", 5},
     {"window", KEY_WINDOW, "N", 0, "Most upload requests in flight at one device, 1 to 4 (its buffers - 1)",
      5},
-    {0, 0, 0, 0, "Still to come", 6},
-    {"via", KEY_LATER, "GATEWAY", 0, "Comes with the gateway", 6},
-    {"match", KEY_LATER, "KEY=VALUE", 0, "Comes with version policies", 6},
-    {"allow-no-revert", KEY_LATER, 0, 0, "Comes with the bootloader modes that cannot revert", 6},
-    {"erase-settings", KEY_LATER, 0, 0, "Comes with the settings group", 6},
-    {"slot", KEY_LATER, "N", 0, "Comes with direct upload", 6},
-    {"key", KEY_LATER, "PEM", 0, "Comes with signature checks", 6},
-    {"dry-run", KEY_LATER, 0, 0, "Comes with version policies", 6},
-    {"report", KEY_LATER, "FILE", 0, "Comes with the simulator", 6},
-    {0, 0, 0, 0, "Common", 7},
+    {0, 0, 0, 0, "Output", 6},
+    {"report", KEY_REPORT, "FILE.html", 0,
+     "Write a page of the run: a timeline of each device, versions, rates, what was sent twice, errors", 6},
+    {0, 0, 0, 0, "Still to come", 7},
+    {"via", KEY_LATER, "GATEWAY", 0, "Comes with the gateway", 7},
+    {"match", KEY_LATER, "KEY=VALUE", 0, "Comes with version policies", 7},
+    {"allow-no-revert", KEY_LATER, 0, 0, "Comes with the bootloader modes that cannot revert", 7},
+    {"erase-settings", KEY_LATER, 0, 0, "Comes with the settings group", 7},
+    {"slot", KEY_LATER, "N", 0, "Comes with direct upload", 7},
+    {"key", KEY_LATER, "PEM", 0, "Comes with signature checks", 7},
+    {"dry-run", KEY_LATER, 0, 0, "Comes with version policies", 7},
+    {0, 0, 0, 0, "Common", 8},
     {0},
 };
 
 static const char doc[] =
-    "Updates every TARGET with the signed MCUboot image IMAGE, all at the same time: upload, verify, test, "
-    "reset, "
-    "check, confirm. A device that fails costs the others nothing; one that holds a part of the image goes "
+    "Updates every TARGET with the signed MCUboot image IMAGE (or the one in a dfu_application.zip), all at "
+    "the same time: upload, verify, test, reset, check, confirm. A device that fails costs the others "
+    "nothing; one that holds a part of the image goes "
     "on "
     "there; one that runs it already is left alone."
     "\v"
@@ -120,17 +123,22 @@ static uint32_t seconds(struct argp_state *state, const char *name, const char *
 	return ms;
 }
 
-static void mode(struct argp_state *state, struct update_options *update, const char *text)
-{
-	static const char *const names[] = {
-	    [DFUCAST_MODE_TEST_CONFIRM] = "test-confirm",
-	    [DFUCAST_MODE_TEST] = "test",
-	    [DFUCAST_MODE_CONFIRM] = "confirm",
-	    [DFUCAST_MODE_UPLOAD] = "upload",
-	};
+static const char *const mode_names[] = {
+    [DFUCAST_MODE_TEST_CONFIRM] = "test-confirm",
+    [DFUCAST_MODE_TEST] = "test",
+    [DFUCAST_MODE_CONFIRM] = "confirm",
+    [DFUCAST_MODE_UPLOAD] = "upload",
+};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(text, names[i]) == 0) {
+const char *update_mode_name(enum dfucast_update_mode mode)
+{
+	return mode_names[mode];
+}
+
+static void read_mode(struct argp_state *state, struct update_options *update, const char *text)
+{
+	for (size_t i = 0; i < sizeof(mode_names) / sizeof(mode_names[0]); i++) {
+		if (strcmp(text, mode_names[i]) == 0) {
 			update->mode = (enum dfucast_update_mode)i;
 			return;
 		}
@@ -190,7 +198,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		add_target(state, update, argument);
 		break;
 	case KEY_MODE:
-		mode(state, update, argument);
+		read_mode(state, update, argument);
 		break;
 	case KEY_CANARY:
 		update->canary = number(state, "canary", argument, 0, DFUCAST_CAST_TARGETS_MAX);
@@ -251,6 +259,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case KEY_WINDOW:
 		update->window = number(state, "window", argument, 1, DFUCAST_SMP_PENDING_MAX);
 		break;
+	case KEY_REPORT:
+		update->report_path = argument;
+		break;
 	case KEY_LATER:
 		later(state);
 		break;
@@ -262,7 +273,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 void update_options_parse(struct update_options *update, int argc, char **argv)
 {
-	const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 7}, {0}};
+	const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 8}, {0}};
 	const struct argp argp = {.options = options,
 				  .parser = parse,
 				  .args_doc = "IMAGE --to TARGET...",
@@ -274,7 +285,9 @@ void update_options_parse(struct update_options *update, int argc, char **argv)
 	update->max_failed = 1;
 	update->ring_bytes = 65536;
 	update->gather_ms = 10000;
-	argp_parse(&argp, argc, argv, 0, NULL, update);
+	cli_parse(&argp, argc, argv, update);
+	update->word_count = argc;
+	update->words = argv;
 }
 
 void update_options_free(struct update_options *update)

@@ -12,7 +12,7 @@
 #define NOT_TOLD 255u
 #define PROGRESS_MS 200u /* at most one progress event a target in this time */
 
-static const char *name_of(const struct update_job *job, size_t index)
+const char *update_target_name(const struct update_job *job, size_t index)
 {
 	const struct dfucast_linux_target *target = &job->targets.items[index];
 
@@ -56,11 +56,16 @@ void update_report_start(struct update_job *job)
 		cJSON_AddStringToObject(event, "hash", hash);
 		cJSON_AddBoolToObject(event, "signed", job->image.signature_count > 0);
 		cJSON_AddBoolToObject(event, "hash_checked", !job->unchecked);
+		if (job->member[0] != '\0') {
+			cJSON_AddStringToObject(event, "file", job->member);
+			cJSON_AddStringToObject(event, "board", job->board);
+		}
 		output_end(event);
 		return;
 	}
-	printf("Image %s: version %s, %" PRIu32 " bytes, hash %.16s…, %s\n", job->options.image_path, version,
-	       job->image.length, hash, job->image.signature_count > 0 ? "signed" : "not signed");
+	printf("Image %s%s%s: version %s, %" PRIu32 " bytes, hash %.16s…, %s\n", job->options.image_path,
+	       job->member[0] != '\0' ? ", in it " : "", job->member, version, job->image.length, hash,
+	       job->image.signature_count > 0 ? "signed" : "not signed");
 	if (job->unchecked) {
 		printf("Its payload hash is not checkable here (encrypted, compressed, or not SHA-256): the "
 		       "bootloader "
@@ -119,11 +124,14 @@ static void json_end(const struct update_job *job, size_t index, const struct df
 	cJSON_AddStringToObject(event, "hint", hint_for(err));
 }
 
-static void json_target(const struct update_job *job, size_t index, const struct dfucast_status *status)
+/* All that one look found out happened at one time, `now`, in whatever order it is told. */
+static void json_target(const struct update_job *job, size_t index, const struct dfucast_status *status,
+			uint32_t now)
 {
 	enum dfucast_state state = (enum dfucast_state)status->state;
 	cJSON *event = output_begin(&job->cli.out, "target", job->targets.items[index].text);
 
+	cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(event, "t_ms"), now);
 	cJSON_AddStringToObject(event, "label", job->targets.items[index].label);
 	cJSON_AddStringToObject(event, "state", dfucast_state_name(state));
 	if (state == DFUCAST_STATE_UPLOADING) {
@@ -143,8 +151,8 @@ static void plain_target(const struct update_job *job, size_t index, const struc
 	if (status->state == DFUCAST_STATE_IDLE) {
 		return;
 	}
-	fprintf(stderr, "%7.1f s  %s: %s\n", output_ms(&job->cli.out) / 1000.0, name_of(job, index),
-		dfucast_state_name((enum dfucast_state)status->state));
+	fprintf(stderr, "%7.1f s  %s: %s\n", output_ms(&job->cli.out) / 1000.0,
+		update_target_name(job, index), dfucast_state_name((enum dfucast_state)status->state));
 }
 
 void update_report_changes(struct update_job *job)
@@ -157,6 +165,12 @@ void update_report_changes(struct update_job *job)
 		bool moved;
 
 		status_of(job, i, &status);
+		if (status.state == DFUCAST_STATE_IDLE) {
+			continue; /* waits for a link of its own: nothing to tell yet */
+		}
+		if (job->page != NULL) {
+			report_html_note(job->page, i, now, &status);
+		}
 		bool uploading = status.state == DFUCAST_STATE_UPLOADING;
 
 		if (uploading && line->state != DFUCAST_STATE_UPLOADING) {
@@ -171,7 +185,7 @@ void update_report_changes(struct update_job *job)
 					"warning: %s does not tell its slot size; if the image is too large, "
 					"that shows "
 					"only late. --slot-size BYTES checks it first.\n",
-					name_of(job, i));
+					update_target_name(job, i));
 			}
 			cli_log(&job->cli, 1, "%s: %s", job->targets.items[i].text,
 				dfucast_state_name((enum dfucast_state)status.state));
@@ -179,7 +193,7 @@ void update_report_changes(struct update_job *job)
 			continue;
 		}
 		if (job->cli.out.json) {
-			json_target(job, i, &status);
+			json_target(job, i, &status, now);
 		} else if (!job->live && status.state != line->state) {
 			plain_target(job, i, &status);
 		}
@@ -209,7 +223,7 @@ static void draw_target(const struct update_job *job, size_t index)
 	unsigned filled;
 
 	status_of(job, index, &status);
-	fprintf(stderr, "\033[K%-34.34s %-10s", name_of(job, index),
+	fprintf(stderr, "\033[K%-34.34s %-10s", update_target_name(job, index),
 		dfucast_state_name((enum dfucast_state)status.state));
 	if (status.state != DFUCAST_STATE_UPLOADING) {
 		fputc('\n', stderr);
@@ -322,7 +336,8 @@ static void plain_reason(const struct update_job *job, size_t index, const struc
 	int err = status->outcome.err;
 	const char *device_hint = NULL;
 
-	printf("  %s: %s (%s, at step %s", name_of(job, index), what_for(err), dfucast_err_name(err),
+	printf("  %s: %s (%s, at step %s", update_target_name(job, index), what_for(err),
+	       dfucast_err_name(err),
 	       dfucast_update_state_name((enum dfucast_update_state)status->outcome.step));
 	if (status->outcome.rc != 0) {
 		char code[80];
@@ -357,7 +372,7 @@ static void plain_end(const struct update_job *job, const struct totals *totals)
 		status_of(job, i, &status);
 		version_text(before, status.has_before, &status.before);
 		version_text(after, status.has_after, &status.after);
-		table_cell(&table, "%s", name_of(job, i));
+		table_cell(&table, "%s", update_target_name(job, i));
 		table_cell(&table, "%s%s", dfucast_state_name((enum dfucast_state)status.state),
 			   status.state == DFUCAST_STATE_DONE && status.sent_bytes == 0 &&
 				   status.attempts == 0 && status.holds == DFUCAST_HOLDS_IMAGE
@@ -392,8 +407,7 @@ static void plain_end(const struct update_job *job, const struct totals *totals)
 	}
 }
 
-/* After an interruption, and for devices left running unconfirmed on purpose: what is where, what to run. */
-static void plain_left(const struct update_job *job)
+const char *update_holds_words(uint8_t holds)
 {
 	static const char *const words[] = {
 	    [DFUCAST_HOLDS_AS_BEFORE] = "as it was before",
@@ -404,6 +418,20 @@ static void plain_left(const struct update_job *job)
 	    [DFUCAST_HOLDS_IMAGE] = "runs the image for good",
 	    [DFUCAST_HOLDS_UNKNOWN] = "was reset and has not been heard of since",
 	};
+
+	return words[holds];
+}
+
+bool update_is_booting(const struct dfucast_status *status)
+{
+	return status->holds == DFUCAST_HOLDS_UNKNOWN &&
+	       (status->outcome.err == DFUCAST_ERR_ABORTED || status->outcome.err == DFUCAST_ERR_DEADLINE);
+}
+
+/* After an interruption, and for devices left running unconfirmed on purpose: what is where, what to run. */
+static void plain_left(const struct update_job *job)
+{
+	bool booting = false;
 	bool again = false;
 
 	for (size_t i = 0; i < job->targets.count; i++) {
@@ -414,7 +442,8 @@ static void plain_left(const struct update_job *job)
 		bool trial = status.holds == DFUCAST_HOLDS_TRIAL;
 
 		if (stopped || trial) {
-			fprintf(stderr, "%s: %s.\n", name_of(job, i), words[status.holds]);
+			fprintf(stderr, "%s: %s.\n", update_target_name(job, i),
+				update_holds_words(status.holds));
 		}
 		if (trial) {
 			fprintf(stderr, "  to keep it: dfucast image confirm %s\n",
@@ -424,10 +453,18 @@ static void plain_left(const struct update_job *job)
 			fprintf(stderr, "  to see what it runs: dfucast image list %s\n",
 				job->targets.items[i].text);
 		}
+		booting |= update_is_booting(&status);
 		again |= stopped && status.outcome.err == DFUCAST_ERR_ABORTED;
 	}
+	if (booting) {
+		/* Measured: a request that arrives while MCUboot listens keeps it in serial recovery. */
+		fprintf(stderr,
+			"Wait %u seconds before the next command: a device that is asked while it "
+			"boots may stay in its bootloader.\n",
+			UPDATE_BOOT_S);
+	}
 	if (again) {
-		fprintf(stderr, "Run the same command again to go on.\n");
+		fprintf(stderr, "%s the same command again to go on.\n", booting ? "Then run" : "Run");
 	}
 }
 

@@ -254,8 +254,9 @@ def refused_line(ports, tmp_path, *words, code=EXIT_USAGE):
     assert result.code == code, result
     assert_nothing_sent(ports, trace)
     assert not result.of("image") and not result.of("target") and not result.of("summary"), result
-    for error in result.of("error"):
-        assert error["error"] == "usage" and error["message"].rstrip(".") in result.err, result
+    (error,) = result.events
+    assert error["event"] == "error" and error["error"] == "usage", result
+    assert error["message"].rstrip(".") in result.err and error["hint"] in result.err, result
     return result.err
 
 
@@ -308,7 +309,7 @@ BAD_OPTIONS = [
     (["--retries", "1e3"], "--retries takes"),
 ]
 LATER = [["--via", "serial:/dev/ttyACM0"], ["--match", "board=x"], ["--allow-no-revert"], ["--erase-settings"],
-         ["--slot", "1"], ["--key", "key.pem"], ["--dry-run"], ["--report", "report.html"]]  # fmt: skip
+         ["--slot", "1"], ["--key", "key.pem"], ["--dry-run"]]  # fmt: skip
 
 
 @pytest.mark.parametrize("words,said", BAD_OPTIONS, ids=lambda w: " ".join(w) if isinstance(w, list) else "")
@@ -333,7 +334,30 @@ def test_command_still_to_come(ports, good):
     for command in ("demo", "scan", "gateway", "doctor"):
         done = conftest.run_dfucast(command, good, *ports.to())
         assert done.code == EXIT_USAGE and done.out == "" and done.err, (command, done)
+        told = conftest.run_dfucast(command, "--json")
+        assert told.code == EXIT_USAGE and [e["error"] for e in told.events] == ["usage"], (command, told)
     assert ports.heard() == []
+
+
+def test_help_is_no_error(tmp_path):
+    """--json beside it or not: help on standard output, nothing on the other, exit 0."""
+    for words in (["update"], ["echo"], ["image", "inspect"]):
+        plain, json = (conftest.run_dfucast(*words, "--help", *more) for more in ([], ["--json"]))
+        assert plain.code == json.code == 0 and "Usage: dfucast" in plain.out
+        assert plain.err == json.err == "" and conftest.run_dfucast(*words, "--json", "--help").out == plain.out
+
+
+@pytest.mark.parametrize("words", [["nosuch", "--json"], ["image", "nosuch", "--json"], ["--json", "update"],
+                                   ["echo", "--json"], ["raw", "--js", "a", "b"], ["inventory", "--json", "--to"],
+                                   ["image", "list", "--json", "a", "b", "c"], ["update", "--json", "--no-such"]],
+                         ids=" ".join)  # fmt: skip
+def test_json_tells_wrong_usage(words):
+    result = conftest.run_dfucast(*words)
+    assert result.code == EXIT_USAGE, result
+    (error,) = result.events
+    assert (error["event"], error["error"]) == ("error", "usage") and isinstance(error["t_ms"], int)
+    assert f"{error['message']}\n" in result.err and error["hint"] in result.err
+    assert result.err.count(error["message"]) == 1
 
 
 def test_the_same_device_twice(ports, tmp_path, good):

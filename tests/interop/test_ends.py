@@ -279,6 +279,7 @@ def test_interrupted(fleet, dfucast, dfucast_start, tmp_path, moment, more, hold
         assert (f"dfucast image confirm {board.target}\n" in result.err) == (what == "trial"), result
         assert (f"dfucast image list {board.target}\n" in result.err) == (what == "unknown"), result
     assert "same command again" in result.err
+    assert bool(re.search(r"^Wait \d+ seconds", result.err, re.M)) == ("unknown" in held.values()), result
     if moment is interrupt_while_waiting:
         assert list(held.values()).count("staged") >= 3
         assert result.summary["held"] == 3
