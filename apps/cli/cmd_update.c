@@ -185,6 +185,10 @@ static int load_targets(struct update_job *job)
 					    "Take it out, and see to it yourself that image and device fit.");
 		}
 	}
+	if (job->options.barrier > (long)job->targets.count) {
+		return output_usage(&job->cli.out, "--barrier asks for more devices than there are targets.",
+				    "Give a number up to that of the targets, or --barrier all.");
+	}
 	if (job->targets.count > DFUCAST_CAST_TARGETS_MAX) {
 		return output_usage(&job->cli.out, "Too many targets.", "Update at most 4096 in one run.");
 	}

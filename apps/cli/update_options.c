@@ -98,7 +98,7 @@ static const char doc[] =
     "one or "
     "more targets did not get there, 130 interrupted. Ctrl-C leaves every device bootable; the same command "
     "run "
-    "again goes on where it stopped.";
+    "again goes on where it stopped. --timeout is here the limit of one try of a short request (2).";
 
 static long number(struct argp_state *state, const char *name, const char *text, long low, long high)
 {

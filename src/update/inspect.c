@@ -194,7 +194,7 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 	if (view->other_is_ours && !update_has(u, UPDATE_FRESH)) {
 		if (view->armed && plan->mode != DFUCAST_MODE_CONFIRM) {
 			/* Somebody armed it without a way back: that was not this plan's choice. */
-			dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_PENDING);
+			dfucast_update_fail(u, DFUCAST_ERR_ARMED);
 			return;
 		}
 		if (u->attempts == 0) {

@@ -221,7 +221,7 @@ static void armed_without_a_way_back(void **state)
 
 	(void)state;
 	preset(sim, sim->image, true, true, false);
-	run_once(sim, "failed other_image_pending", "params mode slots list");
+	run_once(sim, "failed armed_for_good", "params mode slots list");
 	assert_int_equal(sim->nodes[0].peer.writes, 0);
 	cast_sim_free(sim);
 }
