@@ -404,3 +404,17 @@ def test_target_file_names_its_line(ports, tmp_path, good):
     assert "names no target" in refused_line(ports, tmp_path, good, "--to", f"@{listed}")
     listed.write_text(f"{ports.tcp_target} colour=red\n")
     assert "colour=red" in refused_line(ports, tmp_path, good, "--to", f"@{listed}")
+
+
+@pytest.mark.parametrize("word", ["match=board=other", "passkey=123456"])
+def test_target_file_promises_nothing_that_is_not_kept(word, ports, tmp_path, good):
+    """A check that a line asks for and nobody makes would be worse than none."""
+    listed = tmp_path / "fleet.txt"
+    listed.write_text(f"{ports.tcp_target} {word}\n{ports.udp_target}\n")
+    assert f"{word.split('=')[0]}=, which this version does not check" in refused_line(
+        ports, tmp_path, good, "--to", f"@{listed}"
+    )
+
+
+def test_barrier_beyond_the_targets(ports, tmp_path, good):
+    assert "--barrier asks for more" in refused_line(ports, tmp_path, good, *ports.to(), "--barrier", 3)
