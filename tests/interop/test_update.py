@@ -43,10 +43,12 @@ def assert_canary_went_first(result):
 def assert_nobody_waited_for_a_canary(result):
     """Whoever was verified while the others were under way was activated before any of them was done."""
     first_done = min(fleets.first(result, "done").values())
-    # A straggler that a busy machine made may be verified only in a second pass: it had nobody to wait for.
-    ready = [target for target, at in fleets.first(result, "verifying").items() if at + 1000 < first_done]
+    rebooting = min(fleets.first(result, "rebooting").values())
+    # A straggler that a busy machine made may be verified only in a second pass: it had nobody to wait for. Between
+    # the first reset and the first end lie five seconds of silence: who was verified before it was not late.
+    ready = [target for target, at in fleets.first(result, "verifying").items() if at <= rebooting]
     testing = fleets.first(result, "testing")
-    assert len(ready) >= 2, result
+    assert ready, result
     assert all(testing[target] < first_done for target in ready), result
 
 
