@@ -34,7 +34,7 @@ static void look(const struct dfucast_update_plan *plan, const struct dfucast_sm
 		 struct view *view)
 {
 	memset(view, 0, sizeof(*view));
-	view->is_recovery = !list->has_split_status && list->count > 0;
+	view->is_recovery = !list->has_split_status;
 	for (unsigned int i = 0; i < list->count; i++) {
 		const struct dfucast_smp_slot *slot = &list->slots[i];
 		bool same_image = slot->image == plan->image;
@@ -276,7 +276,8 @@ static void not_running(const struct dfucast_update_plan *plan, struct dfucast_u
 static void check_return(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			 const struct view *view, uint32_t now)
 {
-	if (view->is_recovery && !view->foreign_pending) {
+	/* An empty list says too little to reset a device for: ask again. */
+	if (view->is_recovery && view->other != NULL && !view->foreign_pending) {
 		u->resume = DFUCAST_UPDATE_RETURN;
 		leave_recovery(u);
 		return;
