@@ -198,7 +198,6 @@ static void start(const void *plan, void *device, uint32_t now)
 	DFUCAST_ASSERT(((const struct dfucast_update_plan *)plan)->image == 0 ||
 		       ((const struct dfucast_update_plan *)plan)->mode != DFUCAST_MODE_TEST_CONFIRM);
 	dfucast_smp_client_init(&u->client, 0);
-	u->client.version = DFUCAST_SMP_V2;
 	u->error_group = DFUCAST_GROUP_NONE;
 	u->err = DFUCAST_ERR_UNREACHABLE;
 	u->resume = DFUCAST_UPDATE_PARAMS;
@@ -487,13 +486,12 @@ static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_
 	}
 }
 
-static void connect_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
+static void connect_tick(struct dfucast_update *u, uint32_t now)
 {
 	if ((int32_t)(now - u->limit_ms) < 0) {
 		dfucast_update_arm(u, u->limit_ms - now, now);
 		return;
 	}
-	(void)plan;
 	if (u->resume == DFUCAST_UPDATE_RETURN) {
 		dfucast_update_fail(u, DFUCAST_ERR_NEVER_RETURNED);
 		return;
@@ -532,7 +530,7 @@ static void tick(const void *plan, void *device, uint32_t now)
 	}
 	switch (u->state) {
 	case DFUCAST_UPDATE_CONNECT:
-		connect_tick(plan, u, now);
+		connect_tick(u, now);
 		break;
 	case DFUCAST_UPDATE_SWAP:
 	case DFUCAST_UPDATE_SOAK:

@@ -103,8 +103,9 @@ static size_t build(const struct dfucast_update_plan *plan, const struct dfucast
 	return (size_t)length;
 }
 
-bool dfucast_update_upload_next(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
-				const struct dfucast_grant *grant, uint32_t *offset, uint16_t *length)
+/* The next upload request that may go out now; false: none. */
+static bool next_upload(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
+			const struct dfucast_grant *grant, uint32_t *offset, uint16_t *length)
 {
 	struct dfucast_smp_upload upload;
 	uint32_t end = plan->image_bytes;
@@ -158,7 +159,7 @@ static bool choose(const struct dfucast_update_plan *plan, struct dfucast_update
 	} else if (update_has(u, UPDATE_ECHO_DUE) && u->client.count < u->window) {
 		update_clear(u, UPDATE_ECHO_DUE);
 		added = dfucast_smp_client_add(&u->client, DFUCAST_SMP_REQUEST_ECHO, 0, 0);
-	} else if (dfucast_update_upload_next(plan, u, grant, &offset, &length)) {
+	} else if (next_upload(plan, u, grant, &offset, &length)) {
 		/* A device that goes back again and again could send us round for ever. */
 		if (u->sent_bytes / 4u > plan->image_bytes + UPDATE_SPARE_BYTES) {
 			dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS);

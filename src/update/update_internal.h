@@ -161,9 +161,6 @@ void dfucast_update_upload_tick(const struct dfucast_update_plan *plan, struct d
 void dfucast_update_first_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			       uint32_t now);
 void dfucast_update_echo_answer(struct dfucast_update *u);
-/* The next upload request that may go out now; false: none. */
-bool dfucast_update_upload_next(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
-				const struct dfucast_grant *grant, uint32_t *offset, uint16_t *length);
 void dfucast_update_upload_arm(struct dfucast_update *u, uint32_t now);
 
 #endif
