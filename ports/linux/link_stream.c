@@ -231,6 +231,19 @@ static void fail_read(struct dfucast_linux_link *link, ssize_t got, int error)
 		dfucast_linux_link_fail(link, DFUCAST_ERR_LINK_LOST, "TCP: %s", strerror(error));
 }
 
+/*
+ * Acknowledge at once what came. A device behind TCP (QEMU, a serial server) writes an answer in small segments, and
+ * where it has Nagle's algorithm on, the rest of the answer waits for our acknowledgement, which Linux delays by 40 ms.
+ * The kernel falls back to delaying by itself, so this is asked after each read; where it is refused, it is only slow.
+ */
+static void acknowledge(const struct dfucast_linux_link *link)
+{
+	int on = 1;
+
+	if (link->target.scheme == DFUCAST_LINUX_TCP)
+		(void)setsockopt(link->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 void dfucast_linux_stream_readable(struct dfucast_linux_link *link)
 {
 	const struct dfucast_frame_sink sink = {link, on_frame};
@@ -246,6 +259,7 @@ void dfucast_linux_stream_readable(struct dfucast_linux_link *link)
 				fail_read(link, got, error);
 			return;
 		}
+		acknowledge(link);
 		dfucast_framing_recv(&link->framing, link->block, (size_t)got, &sink);
 		if (link->generation != generation)
 			return;
