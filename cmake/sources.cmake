@@ -61,6 +61,8 @@ set(DFUCAST_CLI_SOURCES
   apps/cli/cmd_update.c
   apps/cli/update_options.c
   apps/cli/update_report.c
+  apps/cli/update_sim.c
+  apps/cli/cmd_demo.c
   apps/cli/report_html.c
   apps/cli/report_page.c
   apps/cli/package.c

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""./dev demo: four boards in QEMU (Cortex-M0, real MCUboot and Zephyr, built by others), updated by one command,
+"""./dev demo boards: four boards in QEMU (Cortex-M0, real MCUboot and Zephyr, built by others), updated by one command,
 and the same command once more."""
 
 import pathlib

@@ -26,7 +26,10 @@ class _End(asyncio.Protocol):
     def data_received(self, data):
         # Acknowledge now: the sender may have Nagle's algorithm on, and the only delay here is to be ours.
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        asyncio.get_running_loop().call_later(self.delay_s, self.other.pass_on, data)
+        asyncio.get_running_loop().call_later(self.delay_s, self.forward, data)
+
+    def forward(self, data):
+        self.other.pass_on(data)
 
     def pass_on(self, data):
         if self.transport is not None and not self.transport.is_closing():
@@ -66,23 +69,31 @@ class Latency:
 
 
 class _Front(_End):
-    """The listening side: takes nothing before the board's side stands, so that no byte is lost or overtaken."""
+    """The listening side; what comes before the board's side stands waits for it."""
 
     def __init__(self, latency):
         super().__init__(latency.delay_s)
         self.latency = latency
+        self.early = []
 
     def connection_made(self, transport):
         super().connection_made(transport)
-        transport.pause_reading()
         self.task = asyncio.get_running_loop().create_task(self._connect())
 
     async def _connect(self):
         try:
-            _, self.other = await asyncio.get_running_loop().create_connection(
+            _, other = await asyncio.get_running_loop().create_connection(
                 lambda: _End(self.delay_s), "127.0.0.1", self.latency.backend)
         except OSError:
             self.transport.close()
             return
-        self.other.other = self
-        self.transport.resume_reading()
+        other.other = self
+        self.other = other
+        for data in self.early:
+            self.other.pass_on(data)
+
+    def forward(self, data):
+        if self.other is None:
+            self.early.append(data)
+        else:
+            self.other.pass_on(data)

@@ -167,6 +167,16 @@ static bool is_same_device(const struct dfucast_linux_target *a, const struct df
 static int load_targets(struct update_job *job)
 {
 	for (size_t i = 0; i < job->options.to_count; i++) {
+		if (!update_sim_is(job->options.to[i])) {
+			continue;
+		}
+		if (job->options.to_count > 1) {
+			return output_usage(&job->cli.out, "Virtual devices are a fleet of their own.",
+					    "Give sim:N as the only target.");
+		}
+		return update_sim_targets(job, job->options.to[i]);
+	}
+	for (size_t i = 0; i < job->options.to_count; i++) {
 		int code = cli_targets_add(&job->targets, job->options.to[i], &job->cli.out);
 
 		if (code != CLI_EXIT_OK) {
@@ -347,7 +357,7 @@ static int write_report(const struct update_job *job, int code)
 	return code;
 }
 
-static int run(struct update_job *job)
+static void run(struct update_job *job)
 {
 	const struct dfucast_linux_runner_config config = {
 	    .loop = &job->cli.loop,
@@ -375,6 +385,11 @@ static int run(struct update_job *job)
 	job->cli.on_interrupt_context = job;
 	dfucast_linux_runner_start(&job->runner, &job->cast, &config);
 	uv_run(&job->cli.loop, UV_RUN_DEFAULT);
+}
+
+/* The summary, the page, the exit code. */
+static int end(struct update_job *job)
+{
 	int code = update_report_end(job);
 
 	return job->page != NULL ? write_report(job, code) : code;
@@ -394,6 +409,7 @@ static int check_report(const struct update_job *job)
 
 static void release(struct update_job *job)
 {
+	update_sim_free(job);
 	free(job->devices);
 	free(job->cast_targets);
 	free(job->ways);
@@ -434,8 +450,16 @@ int cmd_update(int argc, char **argv)
 	}
 	if (code == CLI_EXIT_OK) {
 		make_plan(&job);
-		make_cast(&job);
-		code = run(&job);
+		if (job.sim != NULL) {
+			code = update_sim_run(&job);
+		} else {
+			make_cast(&job);
+			job.watched = &job.cast;
+			run(&job);
+		}
+	}
+	if (code == CLI_EXIT_OK) {
+		code = end(&job);
 	}
 	code = cli_close(&job.cli, code);
 	release(&job);

@@ -37,8 +37,7 @@ static const struct command commands[] = {
     {"info", cmd_info, "board, kernel and build of a device", NULL},
     {"bootloader", cmd_bootloader, "bootloader and its mode", NULL},
     {"raw", cmd_raw, "any request, as JSON", NULL},
-    {"demo", NULL, "the main job on virtual devices",
-     "It comes with the simulator; until then \"./dev demo\" updates four emulated boards."},
+    {"demo", cmd_demo, "the main job on virtual devices, nothing to plug in", NULL},
     {"gateway", NULL, "make this machine a gateway",
      "Until then, update devices directly with \"dfucast update\"."},
     {"scan", NULL, "list updatable devices in range", "Until then, \"dfucast serial:\" lists serial ports."},
@@ -52,7 +51,8 @@ static const struct command commands[] = {
     {"zephyr", NULL, "erase a device's storage partition",
      "Until then, use \"dfucast raw TARGET 63 0 --write\"."},
     {"doctor", NULL, "what holds a device's speed back", "Until then, \"dfucast params\" tells its buffers."},
-    {"sim", NULL, "serve virtual devices", "Until then, use real devices or \"./dev boards N\"."},
+    {"sim", NULL, "serve virtual devices to any client",
+     "Until then, \"dfucast update IMAGE --to sim:8\" runs virtual devices inside the command."},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -339,17 +339,20 @@ static void print_help(FILE *to, const char *group)
 	}
 	if (group == NULL)
 		(void)fprintf(
-		    to, "\nTargets:\n"
-			"  udp:HOST[:1337]                      SMP over UDP; IPv6 in brackets\n"
-			"  serial:/dev/ttyACM0[?baud=115200&framing=console&line_bytes=128&line_buffers=2]\n"
-			"                                       serial port; framing console, raw or cobs;\n"
-			"                                       \"dfucast serial:\" lists the ports\n"
-			"  tcp:HOST:PORT[?framing=console]      the same bytes over TCP\n"
-			"  @FILE                                one target a line, with label=, match=, "
-			"passkey=\n"
-			"  ble:…, sim:…                         come later\n\n"
-			"Exit codes: 0 done, 1 wrong usage, 2 bad image file, 3 a device did not get there,\n"
-			"4 no radio or gateway, 130 interrupted. Error words: docs/errors.md.\n");
+		    to,
+		    "\nTargets:\n"
+		    "  udp:HOST[:1337]                      SMP over UDP; IPv6 in brackets\n"
+		    "  serial:/dev/ttyACM0[?baud=115200&framing=console&line_bytes=128&line_buffers=2]\n"
+		    "                                       serial port; framing console, raw or cobs;\n"
+		    "                                       \"dfucast serial:\" lists the ports\n"
+		    "  tcp:HOST:PORT[?framing=console]      the same bytes over TCP\n"
+		    "  @FILE                                one target a line, with label=, match=, "
+		    "passkey=\n"
+		    "  sim:N[?seed=1&loss=0.01&…]           N virtual devices around one simulated radio:\n"
+		    "                                       \"dfucast update\" only\n"
+		    "  ble:…                                comes later\n\n"
+		    "Exit codes: 0 done, 1 wrong usage, 2 bad image file, 3 a device did not get there,\n"
+		    "4 no radio or gateway, 130 interrupted. Error words: docs/errors.md.\n");
 	(void)fprintf(to, "\n\"dfucast COMMAND --help\" tells a command's options and examples.\n");
 }
 

@@ -28,7 +28,7 @@ void output_init(struct output *out, const char *command, bool json)
 
 uint32_t output_ms(const struct output *out)
 {
-	return (uint32_t)((now_ns() - out->start_ns) / 1000000u);
+	return out->is_virtual ? out->virtual_ms : (uint32_t)((now_ns() - out->start_ns) / 1000000u);
 }
 
 cJSON *output_begin(const struct output *out, const char *event, const char *target)

@@ -16,6 +16,8 @@ struct output {
 	const char *command; /* "dfucast echo" */
 	bool json;
 	uint64_t start_ns; /* of the process's monotonic clock, for t_ms */
+	bool is_virtual;   /* t_ms is virtual_ms, whoever simulates sets it */
+	uint32_t virtual_ms;
 };
 
 /* How something with a target or a file failed. */
@@ -27,7 +29,7 @@ struct failure {
 };
 
 void output_init(struct output *out, const char *command, bool json);
-/* Milliseconds since output_init(). */
+/* Milliseconds since output_init(), or the simulator's. */
 uint32_t output_ms(const struct output *out);
 
 /* Begins a JSON object with `event` and `t_ms`, and `target` unless it is NULL. Add fields, then output_end(). */

@@ -44,7 +44,7 @@ static void add_up(const struct update_job *job, struct figures *figures)
 		const struct course *course = &job->page->courses[i];
 		struct dfucast_status status;
 
-		dfucast_cast_status(&job->cast, (uint16_t)i, &status);
+		dfucast_cast_status(job->watched, (uint16_t)i, &status);
 		figures->counts[status.state]++;
 		figures->sent += status.sent_bytes;
 		figures->gained += gained(course);
@@ -193,8 +193,8 @@ static void put_options(FILE *to, const struct update_job *job)
 	const struct update_options *options = &job->options;
 
 	(void)fprintf(to, "mode %s, canary %u, max-failed %ld, barrier %u, ring %" PRIu32 " bytes",
-		      update_mode_name(options->mode), job->cast.config.canary, options->max_failed,
-		      job->cast.config.barrier, options->ring_bytes);
+		      update_mode_name(options->mode), job->watched->config.canary, options->max_failed,
+		      job->watched->config.barrier, options->ring_bytes);
 	if (options->soak_ms > 0) {
 		(void)fprintf(to, ", soak %.1f s", options->soak_ms / 1000.0);
 	}
@@ -242,7 +242,8 @@ static void put_facts(FILE *to, const struct update_job *job, const struct figur
 	(void)fprintf(to,
 		      "<dt>Image data sent</dt><dd>%" PRIu64 " bytes to all devices, %" PRIu64
 		      " of them again, in %u pass%s</dd>\n<dt>Total rate</dt><dd>",
-		      figures->sent, figures->resent, job->cast.passes, job->cast.passes == 1 ? "" : "es");
+		      figures->sent, figures->resent, job->watched->passes,
+		      job->watched->passes == 1 ? "" : "es");
 	put_rate(to, figures->gained,
 		 figures->last_ms > figures->start_ms ? figures->last_ms - figures->start_ms : 0);
 	(void)fputs(" kB/s, new bytes of all devices from the first to the last</dd>\n<dt>Options</dt><dd>",
@@ -374,7 +375,7 @@ static void put_timeline(FILE *to, const struct update_job *job, uint32_t end_ms
 		const struct course *course = &job->page->courses[i];
 		struct dfucast_status status;
 
-		dfucast_cast_status(&job->cast, (uint16_t)i, &status);
+		dfucast_cast_status(job->watched, (uint16_t)i, &status);
 		(void)fputs("<div class=\"course\"><div>", to);
 		put_escaped(to, update_target_name(job, i));
 		(void)fprintf(to,
@@ -459,7 +460,7 @@ static void put_device(FILE *to, const struct update_job *job, size_t index)
 	const struct course *course = &job->page->courses[index];
 	struct dfucast_status status;
 
-	dfucast_cast_status(&job->cast, (uint16_t)index, &status);
+	dfucast_cast_status(job->watched, (uint16_t)index, &status);
 	(void)fputs("<tr><th scope=\"row\">", to);
 	put_escaped(to, update_target_name(job, index));
 	if (job->targets.items[index].label[0] != '\0') {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `dfucast update`, in four files: update_options.c (the command line), cmd_update.c (image, plan, run, exit code),
- * update_report.c (what people and scripts see), report_html.c (the page of --report).
+ * `dfucast update`, in five files: update_options.c (the command line), cmd_update.c (image, plan, run, exit code),
+ * update_sim.c (the same on virtual devices), update_report.c (what people and scripts see), report_html.c (the page of
+ * --report).
  */
 #ifndef CLI_UPDATE_H
 #define CLI_UPDATE_H
@@ -10,6 +11,8 @@
 #include "report_html.h"
 #include "runner.h"
 #include <dfucast/update.h>
+
+struct sim_fleet;
 
 struct update_options {
 	struct cli_common common;
@@ -69,6 +72,7 @@ struct update_job {
 	bool unchecked; /* the image's hash cannot be compared here */
 	struct dfucast_update_plan plan;
 	struct dfucast_cast cast;
+	const struct dfucast_cast *watched; /* what is reported: `cast`, or the simulator's */
 	struct dfucast_update *devices;
 	struct dfucast_cast_target *cast_targets;
 	struct dfucast_linux_way *ways;
@@ -81,7 +85,20 @@ struct update_job {
 	unsigned drawn;           /* lines of live progress on the screen */
 	bool live;                /* standard error is a terminal */
 	bool finished;
+	const char *sim;         /* what follows "sim:N?" in the one target; NULL: real targets */
+	struct sim_fleet *fleet; /* lives until the report is out; NULL: none */
+	double ratio_to_limit;   /* of a simulated upload; 0: not to be said */
+	double sim_upload_s;
 };
+
+/* The target names virtual devices. */
+bool update_sim_is(const char *text);
+/* The targets of "sim:N[?KEY=VALUE&...]". Same codes as cli_targets_add(). */
+int update_sim_targets(struct update_job *job, const char *text);
+/* Runs the job in virtual time, as update_run() does on links; paced where somebody watches. @return CLI_EXIT_OK, or
+ * the exit code after saying why it does not start. */
+int update_sim_run(struct update_job *job);
+void update_sim_free(struct update_job *job);
 
 void update_report_start(struct update_job *job);
 /* The label, or the target as given. */

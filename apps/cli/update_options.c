@@ -93,6 +93,7 @@ static const char doc[] =
     "  dfucast update app.signed.bin --to serial:/dev/ttyACM0\n"
     "  dfucast update app.signed.bin --to udp:192.0.2.10 --to udp:192.0.2.11 --canary 1\n"
     "  dfucast update app.signed.bin --to @fleet.txt --soak 60 --json\n"
+    "  dfucast update app.signed.bin --to 'sim:8?loss=0.02&never_returns=0'   (virtual devices)\n"
     "\n"
     "Exit code: 0 all targets are in the state asked for, 1 wrong usage, 2 bad image (nothing was sent), 3 "
     "one or "

@@ -21,7 +21,7 @@ const char *update_target_name(const struct update_job *job, size_t index)
 
 static void status_of(const struct update_job *job, size_t index, struct dfucast_status *status)
 {
-	dfucast_cast_status(&job->cast, (uint16_t)index, status);
+	dfucast_cast_status(job->watched, (uint16_t)index, status);
 }
 
 static void version_text(char text[DFUCAST_VERSION_TEXT_BYTES], bool known,
@@ -321,12 +321,15 @@ static void json_summary(const struct update_job *job, const struct totals *tota
 	cJSON_AddNumberToObject(event, "elapsed_ms", output_ms(&job->cli.out));
 	cJSON_AddNumberToObject(event, "image_bytes", job->image.length);
 	cJSON_AddNumberToObject(event, "sent_bytes", (double)totals->sent_bytes);
-	cJSON_AddNumberToObject(event, "host_bytes", job->cast.accepted_bytes);
+	cJSON_AddNumberToObject(event, "host_bytes", job->watched->accepted_bytes);
 	cJSON_AddNumberToObject(event, "host_dropped_bytes",
 				0); /* a file is read only as far as the ring takes it */
-	cJSON_AddNumberToObject(event, "passes", job->cast.passes);
+	cJSON_AddNumberToObject(event, "passes", job->watched->passes);
 	cJSON_AddNumberToObject(event, "window_max", totals->window_max);
-	cJSON_AddNumberToObject(event, "ring_wraps", job->cast.ring.wraps);
+	cJSON_AddNumberToObject(event, "ring_wraps", job->watched->ring.wraps);
+	if (job->ratio_to_limit > 0) {
+		cJSON_AddNumberToObject(event, "ratio_to_limit", job->ratio_to_limit);
+	}
 	output_end(event);
 }
 
@@ -400,7 +403,13 @@ static void plain_end(const struct update_job *job, const struct totals *totals)
 		}
 	}
 	printf("%.1f s, %" PRIu64 " bytes sent in %u pass%s.\n", output_ms(&job->cli.out) / 1000.0,
-	       totals->sent_bytes, job->cast.passes, job->cast.passes == 1 ? "" : "es");
+	       totals->sent_bytes, job->watched->passes, job->watched->passes == 1 ? "" : "es");
+	if (job->ratio_to_limit > 0) {
+		printf(
+		    "Simulated: the upload took %.2f s, %.3f times what its radio, wire and flash can do at "
+		    "best.\n",
+		    job->sim_upload_s, job->ratio_to_limit);
+	}
 	if (unproven) {
 		printf("Some bootloaders do not tell their mode: that a bad image would have been reverted "
 		       "is not proven.\n");
@@ -444,6 +453,9 @@ static void plain_left(const struct update_job *job)
 		if (stopped || trial) {
 			fprintf(stderr, "%s: %s.\n", update_target_name(job, i),
 				update_holds_words(status.holds));
+		}
+		if (job->sim != NULL) {
+			continue; /* gone with this run: nothing to run next */
 		}
 		if (trial) {
 			fprintf(stderr, "  to keep it: dfucast image confirm %s\n",

@@ -246,11 +246,11 @@ static enum dfucast_linux_parse sim_parse(struct dfucast_linux_target *target, c
 					  const struct reason *why)
 {
 	(void)rest;
-	return say(why, DFUCAST_LINUX_PARSE_LATER,
-		   "\"%s\": virtual devices come with the simulator, which is not in this version. Use udp:, "
-		   "serial: or "
-		   "tcp: targets.",
-		   target->text);
+	return say(
+	    why, DFUCAST_LINUX_PARSE_LATER,
+	    "\"%s\": only \"dfucast update\" and \"dfucast demo\" run virtual devices in this version. Use "
+	    "udp:, serial: or tcp: targets here.",
+	    target->text);
 }
 
 enum dfucast_linux_parse dfucast_linux_target_parse(struct dfucast_linux_target *target, const char *text,

@@ -118,28 +118,54 @@ void sim_peer_image_make(uint8_t *bytes, uint32_t length, const uint8_t version[
 	sim_peer_sha256(bytes, end, bytes + end + sizeof(tlv));
 }
 
+/* The area of type-length-value entries at @p at; 0: none. @return its whole length, its own head included. */
+static uint32_t tlv_area(const uint8_t *bytes, uint32_t capacity, uint32_t at, uint16_t magic)
+{
+	if (at > capacity || capacity - at < 4 || (bytes[at] | bytes[at + 1] << 8) != magic) {
+		return 0;
+	}
+	uint32_t length = (uint32_t)bytes[at + 2] | (uint32_t)bytes[at + 3] << 8;
+
+	return length >= 4 && length <= capacity - at ? length : 0;
+}
+
+/* Header of any size, protected entries, then the others: imgtool's images as well as the made ones. */
 bool sim_peer_image_look(const uint8_t *bytes, uint32_t capacity, struct sim_peer_image *image)
 {
 	if (capacity < HEADER_BYTES + TLV_BYTES || get32(bytes) != 0x96f3b83du) {
 		return false;
 	}
+	uint32_t header = (uint32_t)bytes[8] | (uint32_t)bytes[9] << 8;
+	uint32_t protected = (uint32_t)bytes[10] | (uint32_t)bytes[11] << 8;
 	uint32_t payload = get32(bytes + 12);
 
-	if (payload > capacity - HEADER_BYTES - TLV_BYTES) {
+	if (header < HEADER_BYTES || header > capacity || payload > capacity - header ||
+	    protected > capacity - header - payload) {
 		return false;
 	}
-	const uint8_t *tlv = bytes + HEADER_BYTES + payload;
+	image->hashed = header + payload + protected;
+	uint32_t area = tlv_area(bytes, capacity, image->hashed, 0x6907);
+	uint32_t end = image->hashed + area;
 
-	if (tlv[0] != 0x07 || tlv[1] != 0x69 || tlv[4] != 0x10 || tlv[6] != 32) {
-		return false;
+	for (uint32_t at = image->hashed + 4; area != 0 && end - at >= 4;) {
+		uint32_t type = (uint32_t)bytes[at] | (uint32_t)bytes[at + 1] << 8;
+		uint32_t length = (uint32_t)bytes[at + 2] | (uint32_t)bytes[at + 3] << 8;
+
+		if (length > end - at - 4) {
+			return false;
+		}
+		if (type == 0x10 && length == 32) {
+			image->length = end;
+			image->version[0] = bytes[20];
+			image->version[1] = bytes[21];
+			image->version[2] = bytes[22];
+			image->version[3] = bytes[24];
+			memcpy(image->hash, bytes + at + 4, 32);
+			return true;
+		}
+		at += 4 + length;
 	}
-	image->length = HEADER_BYTES + payload + TLV_BYTES;
-	image->version[0] = bytes[20];
-	image->version[1] = bytes[21];
-	image->version[2] = bytes[22];
-	image->version[3] = bytes[24];
-	memcpy(image->hash, tlv + 8, 32);
-	return true;
+	return false;
 }
 
 bool sim_peer_image_valid(const uint8_t *bytes, uint32_t capacity)
@@ -150,6 +176,6 @@ bool sim_peer_image_valid(const uint8_t *bytes, uint32_t capacity)
 	if (!sim_peer_image_look(bytes, capacity, &image)) {
 		return false;
 	}
-	sim_peer_sha256(bytes, image.length - TLV_BYTES, digest);
+	sim_peer_sha256(bytes, image.hashed, digest);
 	return memcmp(digest, image.hash, sizeof(digest)) == 0;
 }

@@ -217,6 +217,7 @@ void sim_peer_tick(struct sim_peer *peer, uint32_t now);
 
 struct sim_peer_image {
 	uint32_t length;    /**< header, payload, TLVs */
+	uint32_t hashed;    /**< what the hash is over: all before the unprotected TLVs */
 	uint8_t version[4]; /**< major, minor, revision (low byte), build (low byte) */
 	uint8_t hash[32];   /**< of the TLV */
 };

@@ -6,6 +6,7 @@
  *     dfucast_sim_bench quick      10 seeds instead of 100
  *     dfucast_sim_bench bounds     options "n=8&phy=1M", a line each, from standard input; the bounds in ns of each
  *     dfucast_sim_bench run TEXT   one run, its trace and what came of it
+ *     dfucast_sim_bench seeds A..B TEXT   many runs with faults; how many updates, faults, violations
  */
 #include "fleet.h"
 #include "rival.h"
@@ -354,8 +355,89 @@ static int one_run(const char *text)
 	return 0;
 }
 
+/* Faults that the seed chooses, unless the options name some. */
+static void choose_faults(struct sim_fleet_options *options, uint64_t seed)
+{
+	struct sim_chance chance;
+
+	sim_chance_seed(&chance, seed * 2654435761u + 1u);
+	options->air.n = 2 + sim_chance_next(&chance) % 7;
+	options->air.image = 32768 + sim_chance_next(&chance) % 65536;
+	options->air.per_ppm = sim_chance_next(&chance) % 100000;
+	options->faults.drops = sim_chance_next(&chance) % 5;
+	if (sim_chance_next(&chance) % 4 == 0) {
+		options->faults.never_returns = sim_chance_next(&chance) % options->air.n;
+	}
+	if (sim_chance_next(&chance) % 4 == 0) {
+		options->faults.reverts = sim_chance_next(&chance) % options->air.n;
+	}
+	if (sim_chance_next(&chance) % 3 == 0) {
+		options->faults.power = sim_chance_next(&chance) % options->air.n;
+		options->faults.power_loss = 1 + sim_chance_next(&chance) % 300;
+	}
+}
+
+static int seeds(const char *range, const char *text)
+{
+	unsigned int counts[DFUCAST_STATE_COUNT] = {0};
+	unsigned int faults = 0;
+	unsigned int violations = 0;
+	unsigned int updates = 0;
+	uint64_t first;
+	uint64_t last;
+
+	if (sscanf(range, "%" SCNu64 "..%" SCNu64, &first, &last) != 2 || first > last) {
+		fprintf(stderr, "\"%s\" is no range of seeds: write A..B, e.g. 1..100\n", range);
+		return 1;
+	}
+	for (uint64_t seed = first; seed <= last; seed++) {
+		struct sim_fleet_options options;
+		struct sim_fleet_statistics statistics;
+		const char *at;
+
+		sim_fleet_defaults(&options);
+		options.seed = seed;
+		choose_faults(&options, seed);
+		const char *wrong = sim_fleet_parse(&options, text, &at);
+		struct sim_fleet *fleet = wrong == NULL ? sim_fleet_create(&options) : NULL;
+
+		if (fleet == NULL) {
+			fprintf(stderr, "seed %" PRIu64 ": %s: %s\n", seed, at,
+				wrong != NULL ? wrong : "does not work");
+			return 1;
+		}
+		sim_fleet_run(fleet);
+		sim_fleet_statistics(fleet, &statistics);
+		faults += statistics.drops + statistics.swap_resumes +
+			  (options.faults.never_returns != SIM_FLEET_NOBODY) +
+			  (options.faults.reverts != SIM_FLEET_NOBODY) +
+			  (options.faults.power != SIM_FLEET_NOBODY);
+		for (uint16_t i = 0; i < sim_fleet_count(fleet); i++) {
+			struct dfucast_status status;
+
+			sim_fleet_status(fleet, i, &status);
+			counts[status.state]++;
+			updates++;
+		}
+		if (sim_fleet_violation(fleet) != NULL) {
+			violations++;
+			printf("seed %" PRIu64 ": %s\n", seed, sim_fleet_violation(fleet));
+		}
+		sim_fleet_free(fleet);
+	}
+	printf("%u updates, %u faults, %u violations:", updates, faults, violations);
+	for (unsigned int s = DFUCAST_STATE_DONE; s < DFUCAST_STATE_COUNT; s++) {
+		printf(" %u %s", counts[s], dfucast_state_name((enum dfucast_state)s));
+	}
+	printf("\n");
+	return violations == 0 ? 0 : 3;
+}
+
 int main(int argc, char **argv)
 {
+	if ((argc == 3 || argc == 4) && strcmp(argv[1], "seeds") == 0) {
+		return seeds(argv[2], argc == 4 ? argv[3] : "");
+	}
 	if (argc == 2 && strcmp(argv[1], "bounds") == 0) {
 		return bounds_of_lines();
 	}
@@ -365,6 +447,6 @@ int main(int argc, char **argv)
 	if (argc == 1 || (argc == 2 && strcmp(argv[1], "quick") == 0)) {
 		return table(argc == 1 ? 100 : 10);
 	}
-	fprintf(stderr, "usage: %s [quick | bounds | run OPTIONS]\n", argv[0]);
+	fprintf(stderr, "usage: %s [quick | bounds | run OPTIONS | seeds A..B OPTIONS]\n", argv[0]);
 	return 1;
 }

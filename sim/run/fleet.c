@@ -263,7 +263,18 @@ void sim_fleet_run(struct sim_fleet *fleet)
 	}
 }
 
+void sim_fleet_stop(struct sim_fleet *fleet, enum dfucast_err why)
+{
+	dfucast_cast_stop(&fleet->cast, why, fleet_ms(fleet));
+	fleet_central_pump(fleet);
+}
+
 /* ---- results ---- */
+
+const struct dfucast_cast *sim_fleet_cast(const struct sim_fleet *fleet)
+{
+	return &fleet->cast;
+}
 
 uint64_t sim_fleet_now(const struct sim_fleet *fleet)
 {

@@ -17,6 +17,7 @@
 #define SIM_RUN_FLEET_H
 
 #include "../air/radio.h"
+#include <dfucast/cast.h>
 #include <dfucast/update.h>
 #include <stdio.h>
 
@@ -92,7 +93,11 @@ void sim_fleet_free(struct sim_fleet *fleet);
 /** Runs up to @p until_ns, included. @return false: everything has ended, or a violation was found. */
 bool sim_fleet_step(struct sim_fleet *fleet, uint64_t until_ns);
 void sim_fleet_run(struct sim_fleet *fleet);
+/** dfucast_cast_stop() at this moment, and what follows from it; goes on with sim_fleet_step(). */
+void sim_fleet_stop(struct sim_fleet *fleet, enum dfucast_err why);
 uint64_t sim_fleet_now(const struct sim_fleet *fleet);
+/** The fan-out that runs, to look at. */
+const struct dfucast_cast *sim_fleet_cast(const struct sim_fleet *fleet);
 uint16_t sim_fleet_count(const struct sim_fleet *fleet);
 void sim_fleet_status(const struct sim_fleet *fleet, uint16_t device, struct dfucast_status *status);
 void sim_fleet_statistics(const struct sim_fleet *fleet, struct sim_fleet_statistics *statistics);

@@ -278,7 +278,7 @@ BAD_TARGETS = {
     "serial:/dev/ttyACM0?line_bytes=1": "out of range",
     "serial:": "names no port",
     "udp:127.0.0.1?baud=1": "udp takes none",
-    "sim:3": "comes with|come with",
+    "sim:3": "only target",
     "@/no/such/file": "cannot be read",
     "tcp:" + "x" * 600 + ":1": "too long",
 }
