@@ -76,6 +76,36 @@ def test_mode_upload(image):
     assert all(e["state"] == "done" and e["holds"] == "staged" for e in ends(result))
 
 
+def test_max_failed(image):
+    """Two may be lost: the second canary takes the mute one's place, and the others follow it."""
+    result = update(image, "sim:8?never_returns=0", "--max-failed", "2", code=3)
+    assert result.summary["failed"] == 1 and result.summary["done"] == 7
+
+
+def test_barrier(image):
+    """Links are lost on the way: nobody is activated before all eight hold the image."""
+    result = update(image, "sim:8?drops=4", "--barrier", "all")
+    events = result.of("target")
+    first_test = next(i for i, e in enumerate(events) if e["state"] == "testing")
+    verified = {e["target"] for e in events[:first_test] if e["state"] == "verifying"}
+    assert len(verified) == 8, "activated before all were verified"
+
+
+def test_a_hundred_behind_twenty_links(image):
+    result = update(image, "sim:100")
+    assert result.summary["done"] == 100 and result.summary["passes"] > 1
+    active, most = set(), 0
+    for event in result.of("target"):
+        if event["state"] in ("preparing", "uploading", "verifying", "testing", "rebooting", "checking", "confirming"):
+            active.add(event["target"])
+        elif event["state"] in (*FINAL, "waiting", "connecting"):
+            active.discard(event["target"])
+        most = max(most, len(active))
+    assert most <= 20, "more devices at work than there are links"
+    # every pass fetches the image once: the host is never asked for more than it is told
+    assert result.summary["host_bytes"] <= result.summary["passes"] * image.stat().st_size
+
+
 def test_waves(image):
     result = update(image, "sim:24", "--links", "5")
     assert result.summary["done"] == 24 and "ratio_to_limit" not in result.summary
