@@ -63,6 +63,7 @@ set(DFUCAST_CLI_SOURCES
   apps/cli/update_report.c
   apps/cli/update_sim.c
   apps/cli/cmd_demo.c
+  apps/cli/cmd_sim.c
   apps/cli/report_html.c
   apps/cli/report_page.c
   apps/cli/package.c

@@ -51,8 +51,7 @@ static const struct command commands[] = {
     {"zephyr", NULL, "erase a device's storage partition",
      "Until then, use \"dfucast raw TARGET 63 0 --write\"."},
     {"doctor", NULL, "what holds a device's speed back", "Until then, \"dfucast params\" tells its buffers."},
-    {"sim", NULL, "serve virtual devices to any client",
-     "Until then, \"dfucast update IMAGE --to sim:8\" runs virtual devices inside the command."},
+    {"sim", cmd_sim, "serve virtual devices to any client: sim serve --udp PORT", NULL},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """`dfucast update --to sim:N` and `dfucast demo`: the whole command on virtual devices, in virtual time."""
 
+import json
+import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 import conftest
 import fixtures
 import images
+import smp
 
 FINAL = ("done", "held", "skipped", "rejected", "reverted", "behind", "failed")
 
@@ -166,3 +170,101 @@ def test_interrupt_names_what_devices_hold(image):
     end = time.monotonic() + 60
     out, err = child.communicate(timeout=end - time.monotonic())
     assert child.returncode == 130 and "as it was before" in err and "part of the image" in err, (out, err)
+
+
+# ---- dfucast sim serve ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(dfucast_start):
+    """serve(count): targets of virtual devices on UDP ports that nothing else has."""
+
+    def serve(count):
+        for port in range(42000 + os.getpid() % 5000, 65000, 97):
+            child = dfucast_start("sim", "serve", "--json", "--udp", port, "--count", count)
+            first = json.loads(child.child.stdout.readline())
+            if first["event"] == "serving":
+                rest = [json.loads(child.child.stdout.readline()) for _ in range(count - 1)]
+                return [event["target"] for event in (first, *rest)]
+            assert "cannot be served" in first["message"], first
+        raise AssertionError("no free ports")
+
+    return serve
+
+
+def test_serve_updates(image, served):
+    """Two devices on sockets and in real time: swapped and confirmed; a second run sends nothing."""
+    one, two = served(2)
+    result = conftest.run_dfucast("update", "--json", image, "--to", one, "--to", two)
+    assert result.code == 0 and result.summary["done"] == 2, result
+    assert {e["version_after"] for e in ends(result)} == {"1.4.0"}
+    again = conftest.run_dfucast("update", "--json", image, "--to", one, "--to", two)
+    assert again.code == 0 and again.summary["sent_bytes"] == 0, again
+
+
+def test_serve_to_another_client(served):
+    """The tests' own client, which shares nothing with either side, sees it as it sees a Zephyr server."""
+    (target,) = served(1)
+    with smp.Client.open(target) as client:
+        assert client.echo("hello") == "hello"
+        assert client.params() == {"buf_size": 2048, "buf_count": 4} | client.params()
+        slots = client.images()
+    assert len(slots) == 1 and slots[0]["active"] and slots[0]["confirmed"] and slots[0]["version"] == "1.0.0"
+
+
+TOOLKIT = """
+import sys, mcumgr_toolkit
+client = mcumgr_toolkit.MCUmgrClient.udp("127.0.0.1", int(sys.argv[1]))
+client.use_auto_frame_size()
+client.firmware_update(open(sys.argv[2], "rb").read())
+"""
+
+SMPCLIENT = """
+import asyncio, sys
+from smpclient import SMPClient
+from smpclient.requests.image_management import ImageStatesRead, ImageStatesWrite
+from smpclient.requests.os_management import ResetWrite
+from smpclient.transport.udp import SMPUDPTransport
+
+class Port(SMPUDPTransport):
+    async def connect(self, address, timeout_s):
+        await super().connect(address, timeout_s, port=int(sys.argv[1]))
+
+async def main():
+    async with SMPClient(Port(), "127.0.0.1") as client:
+        async for _ in client.upload(open(sys.argv[2], "rb").read(), slot=1):
+            pass
+        states = await client.request(ImageStatesRead())
+        await client.request(ImageStatesWrite(hash=states.images[1].hash))
+        await client.request(ResetWrite())
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("script", [TOOLKIT, SMPCLIENT], ids=["mcumgr-toolkit", "smpclient"])
+def test_serve_to_stock_clients(image, served, script):
+    """Clients that others wrote, with their defaults, bring it to a swap; then it runs their image on trial."""
+    (target,) = served(1)
+    done = subprocess.run([sys.executable, "-c", script, target.rsplit(":", 1)[1], image], check=False, timeout=90,
+                          capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    end = time.monotonic() + 60
+    while True:
+        with smp.Client.open(target) as client:
+            try:
+                running = client.images(timeout=1)[0]
+                if running["version"] == "1.4.0" or time.monotonic() > end:
+                    break
+            except smp.Silence:
+                assert time.monotonic() < end, "it never came back"
+        time.sleep(0.5)
+    assert running["version"] == "1.4.0" and running["active"] and not running["confirmed"], running
+    result = conftest.run_dfucast("update", "--json", image, "--to", target)
+    assert result.code == 0 and result.summary["sent_bytes"] == 0, result  # found on trial: checked and confirmed
+
+
+def test_serve_wrong_usage():
+    for words in (("sim",), ("sim", "serve"), ("sim", "eat", "--udp", "1337"), ("sim", "serve", "--udp", "0"),
+                  ("sim", "serve", "--udp", "65535", "--count", "2"), ("sim", "serve", "--pty")):  # fmt: skip
+        assert conftest.run_dfucast(*words).code == 1, words
