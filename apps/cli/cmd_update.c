@@ -238,6 +238,7 @@ static void make_plan(struct update_job *job)
 	    .retries = (uint8_t)options->retries,
 	    .allow_downgrade = options->allow_downgrade,
 	    .upgrade_only = options->upgrade_only,
+	    .allow_no_revert = options->allow_no_revert,
 	    .replace_pending = options->replace_pending,
 	    .no_reset = options->no_reset,
 	    .fresh = options->fresh,

@@ -57,7 +57,10 @@ static const struct advice advice[] = {
     {DFUCAST_ERR_SERIAL_RECOVERY, "the device is in its bootloader's serial recovery",
      "Reset the device with no traffic on its serial port for ten seconds."},
     {DFUCAST_ERR_MODE_UNSUPPORTED, "the bootloader's mode has no safe way back",
-     "Update it with another tool for now: this version updates only bootloaders that swap and can revert."},
+     "Update it with another tool for now: this version updates bootloaders that swap, and with "
+     "--allow-no-revert those that overwrite."},
+    {DFUCAST_ERR_NO_WAY_BACK, "the bootloader overwrites the image that runs, so this one was left alone",
+     "Give --allow-no-revert if a bad image may cost the device; try one device first."},
     {DFUCAST_ERR_NEVER_RETURNED, "the device did not come back after its reset",
      "Look at the device: power-cycle it, and read its console; MCUboot reverts at a reset."},
     {DFUCAST_ERR_REJECTED, "the bootloader refused the image",

@@ -39,6 +39,7 @@ struct update_options {
 	uint32_t deadline_ms; /* 0: none */
 	bool allow_downgrade;
 	bool upgrade_only;
+	bool allow_no_revert;
 	bool replace_pending;
 	bool no_reset;
 	bool fresh;

@@ -14,6 +14,7 @@ enum key {
 	KEY_ALLOW_DOWNGRADE,
 	KEY_UPGRADE_ONLY,
 	KEY_REPLACE_PENDING,
+	KEY_ALLOW_NO_REVERT,
 	KEY_NO_RESET,
 	KEY_FRESH,
 	KEY_IMAGE,
@@ -53,6 +54,8 @@ static const struct argp_option options[] = {
     {"upgrade-only", KEY_UPGRADE_ONLY, 0, 0, "Have the device itself refuse what is not newer", 3},
     {"replace-pending", KEY_REPLACE_PENDING, 0, 0, "Overwrite another image that waits for the next reset",
      3},
+    {"allow-no-revert", KEY_ALLOW_NO_REVERT, 0, 0,
+     "Also devices whose bootloader overwrites the image that runs: a bad one has no way back", 3},
     {0, 0, 0, 0, "Image", 4},
     {"image", KEY_IMAGE, "N", 0, "Image number on the device (0)", 4},
     {"slot-size", KEY_SLOT_SIZE, "BYTES", 0, "Slot size, where the device does not tell it", 4},
@@ -73,7 +76,6 @@ static const struct argp_option options[] = {
     {0, 0, 0, 0, "Still to come", 7},
     {"via", KEY_LATER, "GATEWAY", 0, "Comes with the gateway", 7},
     {"match", KEY_LATER, "KEY=VALUE", 0, "Comes with version policies", 7},
-    {"allow-no-revert", KEY_LATER, 0, 0, "Comes with the bootloader modes that cannot revert", 7},
     {"erase-settings", KEY_LATER, 0, 0, "Comes with the settings group", 7},
     {"slot", KEY_LATER, "N", 0, "Comes with direct upload", 7},
     {"key", KEY_LATER, "PEM", 0, "Comes with signature checks", 7},
@@ -220,6 +222,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		break;
 	case KEY_UPGRADE_ONLY:
 		update->upgrade_only = true;
+		break;
+	case KEY_ALLOW_NO_REVERT:
+		update->allow_no_revert = true;
 		break;
 	case KEY_REPLACE_PENDING:
 		update->replace_pending = true;

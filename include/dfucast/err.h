@@ -59,6 +59,7 @@ extern "C" {
 	X(BUFFER_TOO_SMALL, -64, "device_buffer_too_small")                                                  \
 	X(UPLOAD_MISMATCH, -65, "upload_mismatch")                                                           \
 	X(ARMED, -66, "armed_for_good")                                                                      \
+	X(NO_WAY_BACK, -67, "no_way_back")                                                                   \
 	X(IMAGE_MAGIC, -80, "not_an_image")                                                                  \
 	X(IMAGE_TRUNCATED, -81, "image_truncated")                                                           \
 	X(IMAGE_TLV, -82, "image_tlv")                                                                       \

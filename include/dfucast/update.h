@@ -34,6 +34,8 @@ struct dfucast_update_plan {
 	uint8_t retries;      /**< tries of a short request beyond the first, and of a silent upload; 0: 4 */
 	bool allow_downgrade; /**< a lower version than the running one is sent too */
 	bool upgrade_only;    /**< also tell the server to refuse what is not newer */
+	bool
+	    allow_no_revert; /**< also devices whose bootloader overwrites the image that runs: no way back */
 	bool replace_pending; /**< overwrite another image that waits for the next reset */
 	bool no_reset;        /**< stop after marking the image: the device's next own reset starts it */
 	bool fresh;           /**< ignore what the device already holds: erase, then send everything */

@@ -58,6 +58,16 @@ static void swap_contents(struct sim_peer *peer)
 	peer->slots[0].copy_done = true;
 }
 
+/* Overwrite-only: slot 1 is copied over slot 0, then its header and trailer are erased; nothing is left to go back to. */
+static void overwrite(struct sim_peer *peer)
+{
+	memcpy(peer->slots[0].bytes, peer->slots[1].bytes, peer->config.slot_bytes);
+	sim_peer_slot_erase(peer, 1);
+	peer->slots[0].magic = false;
+	peer->slots[0].copy_done = false;
+	peer->slots[0].image_ok = true;
+}
+
 void sim_peer_boot(struct sim_peer *peer, uint32_t now)
 {
 	memset(&peer->session, 0, sizeof(peer->session));
@@ -83,8 +93,12 @@ void sim_peer_boot_swap(struct sim_peer *peer, uint32_t now)
 			sim_peer_slot_erase(peer, 1); /* "Image in the secondary slot is not valid!" */
 			break;
 		}
-		swap_contents(peer);
-		peer->slots[0].image_ok = swap == SIM_PEER_SWAP_PERM;
+		if (peer->config.mode == SIM_PEER_MODE_OVERWRITE) {
+			overwrite(peer);
+		} else {
+			swap_contents(peer);
+			peer->slots[0].image_ok = swap == SIM_PEER_SWAP_PERM;
+		}
 		took += peer->config.swap_ms;
 		break;
 	case SIM_PEER_SWAP_REVERT:

@@ -19,6 +19,7 @@
 #define SIM_PEER_FAULTS_MAX 8u
 #define SIM_PEER_ANSWERS_MAX 64u
 #define SIM_PEER_MODE_ABSENT (-2) /**< the bootloader query is answered with rc 8 */
+#define SIM_PEER_MODE_OVERWRITE 2
 #define SIM_PEER_MODE_MOVE 3
 #define SIM_PEER_MODE_OFFSET 9
 

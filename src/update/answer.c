@@ -105,6 +105,13 @@ static void mode_answer(const struct dfucast_update_plan *plan, struct dfucast_u
 	update_clear(u, UPDATE_MODE_UNKNOWN);
 	if (error->rc != 0 || bootloader.mode == DFUCAST_BOOT_UNKNOWN) {
 		update_set(u, UPDATE_MODE_UNKNOWN); /* often: treated as swap, and the report says so */
+	} else if (bootloader.mode == DFUCAST_BOOT_OVERWRITE) {
+		/* The reset copies slot 1 over the image that runs. An upload alone starts nothing. */
+		u->boot_mode = (uint8_t)bootloader.mode;
+		if (!plan->allow_no_revert && plan->mode != DFUCAST_MODE_UPLOAD) {
+			dfucast_update_end(u, DFUCAST_STATE_SKIPPED, DFUCAST_ERR_NO_WAY_BACK);
+			return;
+		}
 	} else if (bootloader.mode != DFUCAST_BOOT_SWAP_SCRATCH &&
 		   bootloader.mode != DFUCAST_BOOT_SWAP_MOVE && bootloader.mode != DFUCAST_BOOT_SWAP_OFFSET) {
 		u->boot_mode = (uint8_t)bootloader.mode;

@@ -308,7 +308,7 @@ BAD_OPTIONS = [
     (["--wait", "-3"], "--wait takes"),
     (["--retries", "1e3"], "--retries takes"),
 ]
-LATER = [["--via", "serial:/dev/ttyACM0"], ["--match", "board=x"], ["--allow-no-revert"], ["--erase-settings"],
+LATER = [["--via", "serial:/dev/ttyACM0"], ["--match", "board=x"], ["--erase-settings"],
          ["--slot", "1"], ["--key", "key.pem"], ["--dry-run"]]  # fmt: skip
 
 

@@ -68,10 +68,10 @@ static void busy_is_not_unknown(void **state)
 	struct cast_sim *sim = cast_sim_new(1, IMAGE_BYTES);
 
 	(void)state;
-	sim->nodes[0].config.mode = 2; /* overwrite only */
+	sim->nodes[0].config.mode = SIM_PEER_MODE_OVERWRITE;
 	cast_sim_fault(&sim->nodes[0], (struct sim_peer_fault){
 					   .kind = SIM_PEER_FAULT_RC, .first = 1, .count = 1, .value = 10});
-	ends(sim, 0, "failed bootloader_mode");
+	ends(sim, 0, "skipped no_way_back");
 	cast_sim_free(sim);
 }
 
