@@ -65,10 +65,11 @@ struct dfucast_cast_config {
 	    links_max; /**< links open at the same time; fewer than count: waves. 0: as many as targets */
 	uint16_t
 	    canary; /**< devices activated, checked and finished before the rest; ignored for one target */
-	uint16_t max_failed;  /**< after so many failed activations nobody else is activated; 0: 1 */
-	uint16_t barrier;     /**< nobody is activated before so many are verified; 0: no barrier */
-	uint16_t passes_max;  /**< 0: no limit */
-	uint32_t gather_ms;   /**< the stream starts so long after the first device is ready, at the latest */
+	uint16_t max_failed; /**< after so many failed activations nobody else is activated; 0: 1 */
+	uint16_t barrier;    /**< nobody is activated before so many are verified; 0: no barrier */
+	uint16_t passes_max; /**< 0: no limit */
+	uint32_t
+	    gather_ms; /**< a pass begins so long after the first device is ready for it, at the latest */
 	uint32_t straggle_ms; /**< a device may hold the others back so long in one pass; 0: 500 */
 	uint32_t erase_ms;    /**< the same while it is erasing; 0: 15000 */
 	bool rewinds;         /**< the source can go back */

@@ -10,6 +10,7 @@ struct tally {
 	unsigned int verified; /* wait for activation now */
 	unsigned int passed;   /* have been verified in this run, or needed nothing */
 	unsigned int coming;   /* may still become verified */
+	unsigned int idle;     /* of these: wait for a link, the next wave */
 	unsigned int running;  /* activations under way */
 };
 
@@ -62,6 +63,10 @@ static void survey(struct dfucast_cast *cast, struct tally *tally)
 		case DFUCAST_PHASE_ENDED:
 			tally->passed += count_end(cast, i);
 			break;
+		case DFUCAST_PHASE_IDLE:
+			tally->idle++;
+			tally->coming++;
+			break;
 		default:
 			tally->coming++;
 			break;
@@ -78,12 +83,19 @@ static void hold_all(struct dfucast_cast *cast, enum dfucast_err why)
 	}
 }
 
-/* How many may be under way at once, given what has been proven so far. */
-static uint32_t allowance(const struct dfucast_cast *cast)
+/*
+ * How many may be under way at once, given what has been proven so far. Beyond the canary nobody is activated while a
+ * wave is still to come: a swap holds a link for half a minute in which it carries nothing, and waves that lack
+ * links are more waves, each of which fetches the image once more.
+ */
+static uint32_t allowance(const struct dfucast_cast *cast, const struct tally *tally)
 {
 	unsigned int canary = cast->config.count > 1 ? cast->config.canary : 0;
 
-	return cast->succeeded >= canary ? UINT32_MAX : canary - cast->succeeded;
+	if (cast->succeeded >= canary) {
+		return tally->idle > 0 ? 0 : UINT32_MAX;
+	}
+	return canary - cast->succeeded;
 }
 
 void dfucast_cast_gate_run(struct dfucast_cast *cast, uint32_t now)
@@ -107,7 +119,7 @@ void dfucast_cast_gate_run(struct dfucast_cast *cast, uint32_t now)
 		}
 		return;
 	}
-	uint32_t allowed = allowance(cast);
+	uint32_t allowed = allowance(cast, &tally);
 	unsigned int held = dfucast_cast_slots_held(cast);
 
 	for (unsigned int i = 0; i < cast->config.count && tally.running < allowed; i++) {

@@ -162,22 +162,46 @@ static void begin_pass(struct dfucast_cast *cast, const struct view *view)
 	}
 	move_to(cast, view->lowest_waiting);
 	cast->streaming = true;
+	cast->gathering = false;
 	for (unsigned int i = 0; i < cast->config.count; i++) {
 		cast->config.targets[i].flags = (uint8_t)(cast->config.targets[i].flags & ~CAST_LET_GO);
-		cast->config.targets[i].blocked_ms = 0;
 	}
 }
 
-/* The start rule: when every device has joined, ended, or the gather time is over. */
-static bool may_begin(struct dfucast_cast *cast, uint32_t now)
+/*
+ * Is anybody about to want bytes that the next pass would have passed by? Each is waited for gather_ms altogether,
+ * until it takes part in a pass: a silent device holds nobody back for longer.
+ */
+static bool others_come(struct dfucast_cast *cast, const struct view *view, uint32_t elapsed_ms)
 {
-	bool unseen = false;
+	unsigned int idle = 0;
+	unsigned int busy = 0; /* keep their links for longer than a pass may wait */
+	bool come = false;
 
 	for (unsigned int i = 0; i < cast->config.count; i++) {
-		unseen |= dfucast_cast_phase(cast, i) == DFUCAST_PHASE_PREPARING;
+		struct dfucast_cast_target *target = &cast->config.targets[i];
+		enum dfucast_phase phase = dfucast_cast_phase(cast, i);
+		struct dfucast_want want;
+
+		idle += phase == DFUCAST_PHASE_IDLE;
+		busy += phase == DFUCAST_PHASE_PREPARING || phase == DFUCAST_PHASE_TAKING ||
+			phase == DFUCAST_PHASE_ACTIVATING;
+		if (phase == DFUCAST_PHASE_PREPARING ||
+		    (taking(cast, i, &want) && want.patient && want.keep < view->lowest_waiting)) {
+			uint32_t waited = target->blocked_ms + elapsed_ms;
+
+			target->blocked_ms = (uint16_t)(waited > UINT16_MAX ? UINT16_MAX : waited);
+			come |= waited < cast->config.gather_ms;
+		}
 	}
-	/* Targets beyond the links' number are not started yet: they are the next wave. */
-	if (cast->passes > 0 || !unseen) {
+	/* The other links are about to be free, and the next wave's. */
+	return come || (idle > 0 && busy < cast->config.links_max);
+}
+
+/* The start rule: when every device has joined, ended, or the gather time is over. */
+static bool may_begin(struct dfucast_cast *cast, const struct view *view, uint32_t elapsed_ms, uint32_t now)
+{
+	if (!others_come(cast, view, cast->gathering ? elapsed_ms : 0)) {
 		return true;
 	}
 	if (!cast->gathering) {
@@ -205,7 +229,7 @@ void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t elapsed_ms, uin
 	cast->streaming = false;
 	if (view.waiting == 0) {
 		cast->gathering = false; /* the one that began it is gone: the next begins anew */
-	} else if (may_begin(cast, now)) {
+	} else if (may_begin(cast, &view, elapsed_ms, now)) {
 		begin_pass(cast, &view);
 		look(cast, &view); /* joins */
 	}
@@ -215,7 +239,7 @@ bool dfucast_cast_stream_deadline(const struct dfucast_cast *cast, uint32_t *dea
 {
 	bool timed = false;
 
-	if (cast->gathering && cast->passes == 0) {
+	if (cast->gathering) {
 		*deadline = cast->gather_end_ms;
 		timed = true;
 	}

@@ -180,12 +180,26 @@ static void every_scenario(void **state)
 
 static void waves(void **state)
 {
-	struct outcome outcome = run_text("n=100&image_kb=64&links=20&seed=3");
+	static const struct {
+		const char *text;
+		uint32_t passes;
+	} cases[] = {
+	    {"n=100&image_kb=64&links=20&seed=3&canary=0", 5},
+	    {"n=100&image_kb=64&links=20&seed=3", 6}, /* the second wave is the canary's link short */
+	    {"n=100&image_kb=64&links=20&seed=3&loss=0.05", 6},
+	    {"n=60&image_kb=64&links=20&canary=0&erase=upfront", 3}};
 
 	(void)state;
-	assert_int_equal(outcome.counts[DFUCAST_STATE_DONE], 100);
-	assert_int_equal(outcome.ratio_ppm, 0); /* not to be said of waves */
-	assert_true(outcome.statistics.passes >= 5);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sim_fleet_options options = options_of(cases[i].text);
+		struct outcome outcome = run(&options);
+
+		assert_int_equal(outcome.counts[DFUCAST_STATE_DONE], options.air.n);
+		assert_int_equal(outcome.ratio_ppm, 0); /* not to be said of waves */
+		assert_int_equal(outcome.statistics.passes, cases[i].passes);
+		assert_true(outcome.statistics.image_bytes_fed ==
+			    (uint64_t)cases[i].passes * (options.air.image - 32));
+	}
 }
 
 /* The interval computed is about as good as the best that trying finds. */

@@ -283,6 +283,96 @@ static void waves_with_dead_ones(void **state)
 	cast_sim_free(sim);
 }
 
+/* Late joiners of a wave share its pass, and its links are not held by swaps while others wait for one. */
+static void as_many_passes_as_waves(void **state)
+{
+	static const struct {
+		uint16_t count, links, canary, waves;
+	} cases[] = {{20, 4, 0, 5},  {20, 5, 0, 4}, {24, 7, 0, 4},
+		     {20, 19, 0, 2}, {20, 4, 1, 7}, {24, 12, 2, 3}};
+
+	(void)state;
+	for (unsigned int c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+		for (unsigned int ble = 0; ble < 2; ble++) {
+			struct cast_sim *sim = cast_sim_new(cases[c].count, IMAGE_BYTES);
+
+			sim->config.links_max = cases[c].links;
+			sim->config.canary = cases[c].canary;
+			sim->plan.wait_ms = 600000;
+			for (uint16_t i = 0; i < cases[c].count; i++) {
+				if (ble) {
+					cast_sim_make_ble(&sim->nodes[i], 244);
+					sim->nodes[i].config.buf_size = 900;
+				}
+				sim->nodes[i].link.open_ms =
+				    20 + 170u * (i % 9u); /* none comes with another */
+			}
+			cast_sim_run(sim);
+			expect_all(sim, "done");
+			/* A canary that runs lacks a link: the later waves may be so much smaller, not more. */
+			assert_in_range(sim->cast.passes, (cases[c].count - 1) / cases[c].links + 1,
+					cases[c].waves);
+			assert_int_equal(sim->fed_bytes, sim->cast.passes * (IMAGE_BYTES - 32));
+			cast_sim_free(sim);
+		}
+	}
+}
+
+/* The others of its wave wait for it as long as the gather time says, those of the next one not again. */
+static void a_silent_one_holds_back_one_wave(void **state)
+{
+	uint32_t upload_ms[2];
+
+	(void)state;
+	for (unsigned int silent = 0; silent < 2; silent++) {
+		struct cast_sim *sim = cast_sim_new(10, IMAGE_BYTES);
+
+		sim->config.links_max = 4;
+		sim->config.canary = 0;
+		sim->plan.wait_ms = 300000;
+		if (silent) {
+			sim->nodes[5].link.open_err = DFUCAST_ERR_UNREACHABLE;
+		}
+		cast_sim_run(sim);
+		for (uint16_t i = 0; i < 10; i++) {
+			expect(sim, i, i == 5 && silent ? "failed unreachable" : "done");
+		}
+		assert_int_equal(sim->cast.passes, 3);
+		upload_ms[silent] = sim->upload_ms;
+		cast_sim_free(sim);
+	}
+	assert_in_range(upload_ms[1], upload_ms[0] + 4000, upload_ms[0] + 6000);
+}
+
+/* Whoever still waits for a link is uploaded to before those that hold the image are swapped; the canary is not kept. */
+static void swaps_come_after_the_last_wave(void **state)
+{
+	struct cast_sim *sim = cast_sim_new(9, IMAGE_BYTES);
+	uint16_t activated = 0;
+
+	(void)state;
+	sim->config.links_max = 3;
+	sim->plan.wait_ms = 300000;
+	for (uint16_t i = 0; i < 9; i++) {
+		sim->nodes[i].link.bytes_per_s = 2000; /* a wave takes longer than the canary's swap */
+	}
+	cast_sim_begin(sim);
+	while (cast_sim_step(sim)) {
+		bool waits = false;
+
+		for (uint16_t i = 0; i < 9; i++) {
+			waits |= sim->nodes[i].status.state == DFUCAST_STATE_IDLE;
+		}
+		if (waits) {
+			activated = sim->cast.activated;
+			assert_true(activated <= 1);
+		}
+	}
+	assert_int_equal(activated, 1);
+	expect_all(sim, "done");
+	cast_sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +389,9 @@ int main(void)
 	    cmocka_unit_test(more_targets_than_links),
 	    cmocka_unit_test(waves_with_a_barrier),
 	    cmocka_unit_test(waves_with_dead_ones),
+	    cmocka_unit_test(as_many_passes_as_waves),
+	    cmocka_unit_test(a_silent_one_holds_back_one_wave),
+	    cmocka_unit_test(swaps_come_after_the_last_wave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
