@@ -73,6 +73,8 @@ struct dfucast_cast_config {
 	uint32_t straggle_ms; /**< a device may hold the others back so long in one pass; 0: 500 */
 	uint32_t erase_ms;    /**< the same while it is erasing; 0: 15000 */
 	bool rewinds;         /**< the source can go back */
+	bool commanded;       /**< nobody is activated before dfucast_cast_activate() */
+	bool prefills;        /**< bytes are taken before the first device is ready for them, too */
 };
 
 /** Read-only for callers, except through the functions below. */
@@ -82,6 +84,8 @@ struct dfucast_cast {
 	bool image_verified;
 	bool streaming; /**< a pass runs */
 	bool held;      /**< somebody held the others back at the last look */
+	bool paused;
+	bool commanded; /**< still waits for dfucast_cast_activate() */
 	uint16_t passes;
 	uint16_t activated; /**< activations begun */
 	uint16_t succeeded; /**< activations that ended `done` */
@@ -114,6 +118,19 @@ void dfucast_cast_start(struct dfucast_cast *cast, uint32_t now);
 
 /** The SHA-256 over every image byte has matched in this run. Nobody is activated before. */
 void dfucast_cast_set_image_verified(struct dfucast_cast *cast, uint32_t now);
+
+/** With `commanded`: the word has come; the gates decide from here on. Nothing happens otherwise. */
+void dfucast_cast_activate(struct dfucast_cast *cast, uint32_t now);
+
+/**
+ * Gives the links back and stops the clocks of all devices that are not being activated; those go on to their end.
+ * Nobody fails for it, however long it lasts: at resume they are connected anew and go on from what they hold.
+ */
+void dfucast_cast_pause(struct dfucast_cast *cast, uint32_t now);
+void dfucast_cast_resume(struct dfucast_cast *cast, uint32_t now);
+
+/** As links_max in the configuration, from now on; at least 1. Open links beyond it stay until they are done. */
+void dfucast_cast_set_links_max(struct dfucast_cast *cast, uint16_t links_max, uint32_t now);
 
 /* ---- the image source ---- */
 

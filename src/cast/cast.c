@@ -81,6 +81,9 @@ static void run(struct dfucast_cast *cast, uint32_t now)
 	uint32_t elapsed = now - cast->run_ms;
 
 	cast->run_ms = now;
+	if (cast->paused) {
+		return;
+	}
 	dfucast_cast_stream_run(cast, elapsed, now);
 	dfucast_cast_gate_run(cast, now);
 	if (cast->started) {
@@ -110,6 +113,7 @@ void dfucast_cast_init(struct dfucast_cast *cast, const struct dfucast_cast_conf
 	/* What is charged is counted in 16 bits. */
 	cast->config.straggle_ms = cast->config.straggle_ms < 60000u ? cast->config.straggle_ms : 60000u;
 	cast->config.erase_ms = cast->config.erase_ms < 60000u ? cast->config.erase_ms : 60000u;
+	cast->commanded = config->commanded;
 	memset(config->targets, 0, sizeof(*config->targets) * config->count);
 	dfucast_ring_init(&cast->ring, config->ring, config->ring_bytes);
 }
@@ -128,6 +132,54 @@ void dfucast_cast_set_image_verified(struct dfucast_cast *cast, uint32_t now)
 	run(cast, now);
 }
 
+void dfucast_cast_activate(struct dfucast_cast *cast, uint32_t now)
+{
+	cast->commanded = false;
+	run(cast, now);
+}
+
+void dfucast_cast_set_links_max(struct dfucast_cast *cast, uint16_t links_max, uint32_t now)
+{
+	DFUCAST_ASSERT(links_max > 0);
+	cast->config.links_max = links_max;
+	run(cast, now);
+}
+
+/* ---- pause ---- */
+
+/* A pause stops this device: its activation has not begun, or is over. */
+static bool rests(const struct dfucast_cast *cast, unsigned int index)
+{
+	return cast->paused && dfucast_cast_phase(cast, index) != DFUCAST_PHASE_ACTIVATING;
+}
+
+void dfucast_cast_pause(struct dfucast_cast *cast, uint32_t now)
+{
+	cast->paused = true;
+	run(cast, now);
+}
+
+void dfucast_cast_resume(struct dfucast_cast *cast, uint32_t now)
+{
+	if (!cast->paused) {
+		return;
+	}
+	for (unsigned int i = 0; i < cast->config.count; i++) {
+		struct dfucast_cast_target *target = &cast->config.targets[i];
+
+		if (rests(cast, i) && target->link == CAST_LINK_DOWN) {
+			/* Once more, so that its patience begins now and not when the pause began. */
+			cast->config.consumer->link_down(cast->config.plan, dfucast_cast_device(cast, i),
+							 DFUCAST_ERR_OK, now);
+			target->retry_ms = now;
+			target->opens = 0;
+		}
+	}
+	cast->paused = false;
+	cast->held = false;
+	run(cast, now);
+}
+
 /* ---- the image source ---- */
 
 bool dfucast_cast_need(const struct dfucast_cast *cast, uint32_t *offset, uint32_t *length)
@@ -135,7 +187,9 @@ bool dfucast_cast_need(const struct dfucast_cast *cast, uint32_t *offset, uint32
 	uint32_t room = dfucast_ring_free(&cast->ring);
 	uint32_t left = cast->config.image_bytes - cast->ring.head;
 
-	if (!cast->streaming || cast->ring.head >= cast->config.image_bytes || room == 0) {
+	bool open = cast->streaming || (cast->config.prefills && cast->started && cast->passes == 0);
+
+	if (!open || cast->ring.head >= cast->config.image_bytes || room == 0) {
 		return false;
 	}
 	*offset = cast->ring.head;
@@ -185,7 +239,7 @@ static struct dfucast_cast_target *live(const struct dfucast_cast *cast, struct 
 
 static bool wants_link(const struct dfucast_cast *cast, unsigned int index)
 {
-	return !(cast->config.targets[index].flags & (CAST_PARKED | CAST_CUT)) &&
+	return !(cast->config.targets[index].flags & (CAST_PARKED | CAST_CUT)) && !rests(cast, index) &&
 	       cast->config.consumer->wants_link(cast->config.plan, dfucast_cast_device(cast, index));
 }
 
@@ -366,11 +420,14 @@ static void earlier(uint32_t *deadline, bool *timed, uint32_t candidate)
 bool dfucast_cast_deadline(const struct dfucast_cast *cast, uint32_t *deadline)
 {
 	uint32_t when;
-	bool timed = dfucast_cast_stream_deadline(cast, deadline);
+	bool timed = !cast->paused && dfucast_cast_stream_deadline(cast, deadline);
 
 	for (unsigned int i = 0; i < cast->config.count; i++) {
 		const struct dfucast_cast_target *target = &cast->config.targets[i];
 
+		if (rests(cast, i)) {
+			continue;
+		}
 		if (cast->config.consumer->deadline(cast->config.plan, dfucast_cast_device(cast, i), &when)) {
 			earlier(deadline, &timed, when);
 		}
@@ -386,7 +443,8 @@ void dfucast_cast_tick(struct dfucast_cast *cast, uint32_t now)
 	for (unsigned int i = 0; i < cast->config.count; i++) {
 		uint32_t when;
 
-		if (cast->config.consumer->deadline(cast->config.plan, dfucast_cast_device(cast, i), &when) &&
+		if (!rests(cast, i) &&
+		    cast->config.consumer->deadline(cast->config.plan, dfucast_cast_device(cast, i), &when) &&
 		    cast_reached(now, when)) {
 			cast->config.consumer->tick(cast->config.plan, dfucast_cast_device(cast, i), now);
 		}

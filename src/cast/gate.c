@@ -110,7 +110,7 @@ void dfucast_cast_gate_run(struct dfucast_cast *cast, uint32_t now)
 		hold_all(cast, DFUCAST_ERR_HELD_MAX_FAILED);
 		return;
 	}
-	if (!cast->image_verified) {
+	if (!cast->image_verified || cast->commanded) {
 		return;
 	}
 	if (tally.passed < cast->config.barrier) {

@@ -319,6 +319,12 @@ static void lost(const struct dfucast_update_plan *plan, struct dfucast_update *
 	switch (u->state) {
 	case DFUCAST_UPDATE_CONNECT:
 		if (err == DFUCAST_ERR_OK) {
+			/* The fan-out took the link away, or the wait out of a pause: what was waited so far does
+			 * not count. After a reset it does. */
+			if (u->resume != DFUCAST_UPDATE_RETURN) {
+				u->limit_ms = now + update_wait_ms(plan);
+				dfucast_update_arm(u, update_wait_ms(plan), now);
+			}
 			return;
 		}
 		u->err = (int8_t)err;
