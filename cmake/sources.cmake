@@ -28,6 +28,10 @@ set(DFUCAST_CORE_SOURCES
   src/smp/img_upload.c
   src/smp/img_slots.c
   src/smp/raw.c
+  src/smp/write.c
+  src/smp/server.c
+  src/smp/fleet_plan.c
+  src/smp/fleet_pages.c
   src/update/machine.c
   src/update/inspect.c
   src/update/request.c

@@ -28,7 +28,7 @@ LAYERS = {
 HEADERS = {
     "err": "base", "port": "base", "frame": "base",
     "framing": "framing", "ble": "ble", "image": "image",
-    "smp": "smp", "smp_os": "smp", "smp_img": "smp",
+    "smp": "smp", "smp_os": "smp", "smp_img": "smp", "smp_server": "smp", "smp_fleet": "smp",
     "consumer": "consumer", "update": "update", "cast": "cast", "ring": "cast",
 }  # fmt: skip
 PUBLIC = {

@@ -248,6 +248,15 @@ int dfucast_smp_body_element(struct dfucast_smp_text *list, const struct dfucast
 	return dfucast_smp_body_map(item, schema, result);
 }
 
+int dfucast_smp_body_number(struct dfucast_smp_text *list, uint32_t *value)
+{
+	struct dfucast_smp_text item;
+
+	return item_next(list, &item) && item_read(item, DFUCAST_SMP_KIND_UINT, sizeof(*value), value)
+		   ? 0
+		   : DFUCAST_ERR_MALFORMED;
+}
+
 int dfucast_smp_body_named(struct dfucast_smp_text *map, struct dfucast_smp_text *name,
 			   const struct dfucast_smp_schema *schema, void *result)
 {

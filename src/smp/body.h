@@ -89,7 +89,7 @@ struct dfucast_smp_field {
 	uint16_t offset; /**< in the result */
 };
 
-/** The keys of one map, at most 15, and the size of the struct they go into. */
+/** The keys of one map, at most 30, and the size of the struct they go into. */
 struct dfucast_smp_schema {
 	const struct dfucast_smp_field *fields;
 	uint8_t count;
@@ -109,6 +109,9 @@ int dfucast_smp_body_map(struct dfucast_smp_text map, const struct dfucast_smp_s
 /** Takes the next element off a list's content (which must not be empty), a map, and reads it as above. */
 int dfucast_smp_body_element(struct dfucast_smp_text *list, const struct dfucast_smp_schema *schema,
 			     void *result);
+
+/** Takes the next element off a list's content (which must not be empty), an unsigned number. @return 0 or MALFORMED */
+int dfucast_smp_body_number(struct dfucast_smp_text *list, uint32_t *value);
 
 /** Takes the next key and value off a map's content (which must not be empty): text to map. As above. */
 int dfucast_smp_body_named(struct dfucast_smp_text *map, struct dfucast_smp_text *name,

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
+ * The fleet's group: capabilities, plan, commands, relay. docs/gateway-protocol.md.
+ */
+#include "body.h"
+#include "write.h"
+
+#include <dfucast/smp_fleet.h>
+
+#define UINT(type, key, member)                                                                              \
+	{                                                                                                    \
+		key, DFUCAST_SMP_KIND_UINT, 4, offsetof(struct type, member)                                 \
+	}
+#define TEXT(type, key, member)                                                                              \
+	{                                                                                                    \
+		key, DFUCAST_SMP_KIND_TEXT, 0, offsetof(struct type, member)                                 \
+	}
+#define BYTES(type, key, member)                                                                             \
+	{                                                                                                    \
+		key, DFUCAST_SMP_KIND_BYTES, 0, offsetof(struct type, member)                                \
+	}
+
+static struct dfucast_smp_header request_header(struct dfucast_smp_id id, enum dfucast_smp_op op,
+						enum dfucast_smp_fleet_command command)
+{
+	return (struct dfucast_smp_header){
+	    .op = (uint8_t)op,
+	    .version = id.version,
+	    .sequence = id.sequence,
+	    .group = DFUCAST_SMP_GROUP_FLEET,
+	    .command = (uint8_t)command,
+	};
+}
+
+static int finish_request(struct dfucast_smp_writer *writer, struct dfucast_smp_id id, enum dfucast_smp_op op,
+			  enum dfucast_smp_fleet_command command)
+{
+	const struct dfucast_smp_header header = request_header(id, op, command);
+
+	return dfucast_smp_write_finish(writer, &header);
+}
+
+static int finish_answer(struct dfucast_smp_writer *writer, const struct dfucast_smp_header *request)
+{
+	const struct dfucast_smp_header header = dfucast_smp_answer_header(request);
+
+	return dfucast_smp_write_finish(writer, &header);
+}
+
+int dfucast_smp_fleet_command_encode(uint8_t *frame, size_t capacity, struct dfucast_smp_id id,
+				     enum dfucast_smp_fleet_command command)
+{
+	struct dfucast_smp_writer writer;
+
+	dfucast_smp_write_start(&writer, frame, capacity);
+	return finish_request(&writer, id, DFUCAST_SMP_WRITE, command);
+}
+
+/* ---- capabilities ------------------------------------------------------------------------------------------- */
+
+int dfucast_smp_fleet_capabilities_encode(uint8_t *frame, size_t capacity, struct dfucast_smp_id id)
+{
+	struct dfucast_smp_writer writer;
+
+	dfucast_smp_write_start(&writer, frame, capacity);
+	return finish_request(&writer, id, DFUCAST_SMP_READ, DFUCAST_SMP_FLEET_CAPABILITIES);
+}
+
+struct capabilities {
+	struct dfucast_smp_text version;
+	struct dfucast_smp_text hash;
+	uint32_t protocol, boot_id, links, links_free, ring, targets, targets_max, state;
+	bool forward_only;
+};
+
+static const struct dfucast_smp_field capabilities_fields[] = {
+    UINT(capabilities, "protocol", protocol),
+    TEXT(capabilities, "version", version),
+    UINT(capabilities, "boot", boot_id),
+    UINT(capabilities, "links", links),
+    UINT(capabilities, "free", links_free),
+    UINT(capabilities, "ring", ring),
+    UINT(capabilities, "targets", targets),
+    UINT(capabilities, "max", targets_max),
+    UINT(capabilities, "state", state),
+    BYTES(capabilities, "hash", hash),
+    {"forward", DFUCAST_SMP_KIND_BOOL, 1, offsetof(struct capabilities, forward_only)},
+};
+DFUCAST_SMP_SCHEMA(capabilities, struct capabilities);
+
+int dfucast_smp_fleet_capabilities_answer(uint8_t *frame, size_t capacity,
+					  const struct dfucast_smp_header *request,
+					  const struct dfucast_smp_fleet_capabilities *from)
+{
+	struct dfucast_smp_writer writer;
+
+	dfucast_smp_write_start(&writer, frame, capacity);
+	dfucast_smp_write_uint(&writer, "protocol", from->protocol);
+	dfucast_smp_write_text(&writer, "version", from->version);
+	dfucast_smp_write_uint(&writer, "boot", from->boot_id);
+	dfucast_smp_write_uint(&writer, "links", from->links);
+	dfucast_smp_write_uint(&writer, "free", from->links_free);
+	dfucast_smp_write_uint(&writer, "ring", from->ring_bytes);
+	dfucast_smp_write_uint(&writer, "targets", from->targets);
+	dfucast_smp_write_uint(&writer, "max", from->targets_max);
+	dfucast_smp_write_uint(&writer, "state", from->state);
+	if (from->hash != NULL) {
+		dfucast_smp_write_bytes(&writer, "hash", from->hash, from->hash_bytes);
+	}
+	if (from->forward_only) {
+		dfucast_smp_write_bool(&writer, "forward", true);
+	}
+	return finish_answer(&writer, request);
+}
+
+int dfucast_smp_fleet_capabilities_decode(const uint8_t *body, size_t length, struct dfucast_smp_error *error,
+					  struct dfucast_smp_fleet_capabilities *to)
+{
+	struct capabilities said;
+	int found = dfucast_smp_body_decode(body, length, error, &capabilities, &said);
+
+	if (found < 0) {
+		return found;
+	}
+	*to = (struct dfucast_smp_fleet_capabilities){
+	    .version = said.version,
+	    .hash = said.hash.length != 0 ? (const uint8_t *)said.hash.text : NULL,
+	    .hash_bytes = (uint16_t)said.hash.length,
+	    .protocol = said.protocol,
+	    .boot_id = said.boot_id,
+	    .links = said.links,
+	    .links_free = said.links_free,
+	    .ring_bytes = said.ring,
+	    .targets = said.targets,
+	    .targets_max = said.targets_max,
+	    .state = said.state,
+	    .forward_only = said.forward_only,
+	};
+	return 0;
+}
+
+/* ---- plan --------------------------------------------------------------------------------------------------- */
+
+/* A key whose value is 0 means the same as no key. */
+static void write_unless_0(struct dfucast_smp_writer *writer, const char *key, uint32_t value)
+{
+	if (value != 0) {
+		dfucast_smp_write_uint(writer, key, value);
+	}
+}
+
+static void write_image(struct dfucast_smp_writer *writer, const struct dfucast_smp_fleet_plan *plan)
+{
+	dfucast_smp_write_map(writer, "image");
+	write_unless_0(writer, "size", plan->image_bytes);
+	if (plan->header != NULL) {
+		dfucast_smp_write_bytes(writer, "header", plan->header, plan->header_bytes);
+	}
+	if (plan->hash != NULL) {
+		dfucast_smp_write_bytes(writer, "hash", plan->hash, plan->hash_bytes);
+	}
+	if (plan->sha != NULL) {
+		dfucast_smp_write_bytes(writer, "sha", plan->sha, plan->sha_bytes);
+	}
+	dfucast_smp_write_end(writer);
+}
+
+static void write_target(struct dfucast_smp_writer *writer, const struct dfucast_smp_fleet_target *target)
+{
+	dfucast_smp_write_map(writer, NULL);
+	dfucast_smp_write_text(writer, "id", target->id);
+	if (target->match.length != 0) {
+		dfucast_smp_write_text(writer, "match", target->match);
+	}
+	if (target->passkey != DFUCAST_SMP_FLEET_NO_PASSKEY) {
+		dfucast_smp_write_uint(writer, "passkey", target->passkey);
+	}
+	dfucast_smp_write_end(writer);
+}
+
+int dfucast_smp_fleet_plan_encode(uint8_t *frame, size_t capacity, struct dfucast_smp_id id,
+				  const struct dfucast_smp_fleet_plan *plan,
+				  const struct dfucast_smp_fleet_target *targets, size_t count,
+				  size_t *written)
+{
+	struct dfucast_smp_writer writer;
+	const struct {
+		const char *key;
+		uint32_t value;
+	} numbers[] = {
+	    {"mode", plan->mode},
+	    {"flags", plan->flags},
+	    {"barrier", plan->barrier},
+	    {"canary", plan->canary},
+	    {"max_failed", plan->max_failed},
+	    {"gather", plan->gather_ms},
+	    {"wait", plan->wait_ms},
+	    {"soak", plan->soak_ms},
+	    {"passes_max", plan->passes_max},
+	    {"host_bytes_max", plan->host_bytes_max},
+	    {"slot", plan->slot_bytes},
+	};
+
+	dfucast_smp_write_start(&writer, frame, capacity);
+	dfucast_smp_write_uint(&writer, "at", plan->at);
+	if (plan->at == 0) {
+		for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+			write_unless_0(&writer, numbers[i].key, numbers[i].value);
+		}
+		write_image(&writer, plan);
+	}
+	dfucast_smp_write_list(&writer, "targets");
+	for (*written = 0; *written < count; ++*written) {
+		struct dfucast_smp_writer before = writer;
+
+		write_target(&writer, &targets[*written]);
+		/* Two bytes more close the list and the map. */
+		if (writer.is_full || dfucast_smp_write_length(&writer) + 2u > capacity) {
+			writer = before;
+			break;
+		}
+	}
+	dfucast_smp_write_end(&writer);
+	return finish_request(&writer, id, DFUCAST_SMP_WRITE, DFUCAST_SMP_FLEET_PLAN);
+}
+
+struct plan {
+	struct dfucast_smp_text targets;
+	struct dfucast_smp_text image;
+	uint32_t at, mode, flags, barrier, canary, max_failed, gather, wait, soak, passes_max, host_bytes_max,
+	    slot;
+};
+
+static const struct dfucast_smp_field plan_fields[] = {
+    UINT(plan, "at", at),
+    UINT(plan, "mode", mode),
+    UINT(plan, "flags", flags),
+    UINT(plan, "barrier", barrier),
+    UINT(plan, "canary", canary),
+    UINT(plan, "max_failed", max_failed),
+    UINT(plan, "gather", gather),
+    UINT(plan, "wait", wait),
+    UINT(plan, "soak", soak),
+    UINT(plan, "passes_max", passes_max),
+    UINT(plan, "host_bytes_max", host_bytes_max),
+    UINT(plan, "slot", slot),
+    {"image", DFUCAST_SMP_KIND_MAP, 0, offsetof(struct plan, image)},
+    {"targets", DFUCAST_SMP_KIND_LIST, 0, offsetof(struct plan, targets)},
+};
+DFUCAST_SMP_SCHEMA(plan, struct plan);
+
+struct image {
+	struct dfucast_smp_text header, hash, sha;
+	uint32_t size;
+};
+
+static const struct dfucast_smp_field image_fields[] = {
+    UINT(image, "size", size),
+    BYTES(image, "header", header),
+    BYTES(image, "hash", hash),
+    BYTES(image, "sha", sha),
+};
+DFUCAST_SMP_SCHEMA(image, struct image);
+
+static const uint8_t *bytes_or_null(struct dfucast_smp_text text)
+{
+	return text.length != 0 ? (const uint8_t *)text.text : NULL;
+}
+
+int dfucast_smp_fleet_plan_decode(const uint8_t *body, size_t length, struct dfucast_smp_fleet_plan *to)
+{
+	struct dfucast_smp_error ignored;
+	struct plan said;
+	struct image picture;
+
+	if (dfucast_smp_body_decode(body, length, &ignored, &plan, &said) < 0 ||
+	    dfucast_smp_body_map(said.image, &image, &picture) < 0) {
+		return DFUCAST_ERR_MALFORMED;
+	}
+	*to = (struct dfucast_smp_fleet_plan){
+	    .at = said.at,
+	    .mode = said.mode,
+	    .flags = said.flags,
+	    .barrier = said.barrier,
+	    .canary = said.canary,
+	    .max_failed = said.max_failed,
+	    .gather_ms = said.gather,
+	    .wait_ms = said.wait,
+	    .soak_ms = said.soak,
+	    .passes_max = said.passes_max,
+	    .host_bytes_max = said.host_bytes_max,
+	    .slot_bytes = said.slot,
+	    .image_bytes = picture.size,
+	    .header = bytes_or_null(picture.header),
+	    .hash = bytes_or_null(picture.hash),
+	    .sha = bytes_or_null(picture.sha),
+	    .header_bytes = (uint16_t)picture.header.length,
+	    .hash_bytes = (uint16_t)picture.hash.length,
+	    .sha_bytes = (uint16_t)picture.sha.length,
+	    .targets = said.targets,
+	};
+	return 0;
+}
+
+struct target {
+	struct dfucast_smp_text id, match;
+	uint32_t passkey;
+};
+
+enum { FOUND_ID = 1 << 0, FOUND_PASSKEY = 1 << 2 };
+
+static const struct dfucast_smp_field target_fields[] = {
+    TEXT(target, "id", id),
+    TEXT(target, "match", match),
+    UINT(target, "passkey", passkey),
+};
+DFUCAST_SMP_SCHEMA(target, struct target);
+
+int dfucast_smp_fleet_target_next(struct dfucast_smp_fleet_plan *from, struct dfucast_smp_fleet_target *to)
+{
+	struct target said;
+
+	if (from->targets.length == 0) {
+		return 0;
+	}
+	int found = dfucast_smp_body_element(&from->targets, &target, &said);
+
+	if (found < 0 || (found & FOUND_ID) == 0) {
+		return DFUCAST_ERR_MALFORMED;
+	}
+	to->id = said.id;
+	to->match = said.match;
+	to->passkey = (found & FOUND_PASSKEY) != 0 ? said.passkey : DFUCAST_SMP_FLEET_NO_PASSKEY;
+	return 1;
+}
+
+static const struct dfucast_smp_field prediction_fields[] = {
+    UINT(dfucast_smp_fleet_prediction, "targets", targets),
+    UINT(dfucast_smp_fleet_prediction, "waves", waves),
+    UINT(dfucast_smp_fleet_prediction, "passes", passes),
+    UINT(dfucast_smp_fleet_prediction, "host_bytes", host_bytes),
+};
+DFUCAST_SMP_SCHEMA(prediction, struct dfucast_smp_fleet_prediction);
+
+int dfucast_smp_fleet_plan_answer(uint8_t *frame, size_t capacity, const struct dfucast_smp_header *request,
+				  const struct dfucast_smp_fleet_prediction *from)
+{
+	struct dfucast_smp_writer writer;
+
+	dfucast_smp_write_start(&writer, frame, capacity);
+	dfucast_smp_write_uint(&writer, "targets", from->targets);
+	dfucast_smp_write_uint(&writer, "waves", from->waves);
+	dfucast_smp_write_uint(&writer, "passes", from->passes);
+	dfucast_smp_write_uint(&writer, "host_bytes", from->host_bytes);
+	return finish_answer(&writer, request);
+}
+
+int dfucast_smp_fleet_prediction_decode(const uint8_t *body, size_t length, struct dfucast_smp_error *error,
+					struct dfucast_smp_fleet_prediction *to)
+{
+	return dfucast_smp_body_read(body, length, error, &prediction, to);
+}
+
+/* ---- relay ---------------------------------------------------------------------------------------------------- */
+
+struct relay {
+	struct dfucast_smp_text id;
+	struct dfucast_smp_text frame;
+};
+
+static const struct dfucast_smp_field relay_fields[] = {
+    BYTES(relay, "frame", frame),
+    TEXT(relay, "id", id),
+};
+DFUCAST_SMP_SCHEMA(relay, struct relay);
+
+int dfucast_smp_fleet_relay_encode(uint8_t *frame, size_t capacity, struct dfucast_smp_id id,
+				   const struct dfucast_smp_fleet_relay *from)
+{
+	struct dfucast_smp_writer writer;
+
+	dfucast_smp_write_start(&writer, frame, capacity);
+	dfucast_smp_write_text(&writer, "id", from->id);
+	dfucast_smp_write_bytes(&writer, "frame", from->frame, from->frame_bytes);
+	return finish_request(&writer, id, DFUCAST_SMP_WRITE, DFUCAST_SMP_FLEET_RELAY);
+}
+
+int dfucast_smp_fleet_relay_decode(const uint8_t *body, size_t length, struct dfucast_smp_fleet_relay *to)
+{
+	struct dfucast_smp_error ignored;
+	struct relay said;
+
+	if (dfucast_smp_body_decode(body, length, &ignored, &relay, &said) < 0 ||
+	    said.frame.length < DFUCAST_SMP_HEADER_BYTES) {
+		return DFUCAST_ERR_MALFORMED;
+	}
+	to->id = said.id;
+	to->frame = (const uint8_t *)said.frame.text;
+	to->frame_bytes = (uint16_t)said.frame.length;
+	return 0;
+}
+
+int dfucast_smp_fleet_relay_answer(uint8_t *frame, size_t capacity, const struct dfucast_smp_header *request,
+				   const uint8_t *inner, size_t inner_bytes)
+{
+	struct dfucast_smp_writer writer;
+
+	dfucast_smp_write_start(&writer, frame, capacity);
+	dfucast_smp_write_bytes(&writer, "frame", inner, inner_bytes);
+	return finish_answer(&writer, request);
+}
+
+int dfucast_smp_fleet_relay_answer_decode(const uint8_t *body, size_t length, struct dfucast_smp_error *error,
+					  const uint8_t **inner, size_t *inner_bytes)
+{
+	struct relay said;
+	int found = dfucast_smp_body_decode(body, length, error, &relay, &said);
+
+	if (found < 0) {
+		return found;
+	}
+	*inner = (const uint8_t *)said.frame.text;
+	*inner_bytes = said.frame.length;
+	return error->rc == 0 && said.frame.length < DFUCAST_SMP_HEADER_BYTES ? DFUCAST_ERR_MALFORMED : 0;
+}
