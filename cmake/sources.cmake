@@ -82,3 +82,11 @@ set(DFUCAST_CLI_SOURCES
 set(DFUCAST_PORT_NULL_SOURCES
   ports/null/port.c
 )
+
+set(DFUCAST_PORT_MPS2_SOURCES
+  ports/mps2/startup.c
+  ports/mps2/system.c
+  ports/mps2/uart.c
+  ports/mps2/links.c
+  ports/mps2/hash.c
+)

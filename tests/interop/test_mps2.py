@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The core on a real Cortex-M4, bare metal (ports/mps2 in QEMU), and behind it four real boards: MCUboot and Zephyr."""
+
+import re
+
+import pytest
+
+import conftest
+import fleet as fleets
+import images
+import mps2
+from fleet import assert_runs, resets
+
+PADDED = images.PADDED_BYTES
+
+
+@pytest.fixture(scope="module")
+def four():
+    boards = fleets.Fleet()
+    yield boards
+    boards.stop()
+
+
+@pytest.fixture
+def fleet(four):
+    four.settle()
+    return four
+
+
+@pytest.fixture
+def machine():
+    """machine(program, boards, …): a started machine that stands still, stopped after the test."""
+    made = []
+
+    def make(*arguments, **more):
+        made.append(mps2.Mps2(*arguments, **more))
+        if not made[-1].elf.exists():
+            conftest.skip_or_fail(f"{made[-1].elf} is not built: ./dev test builds it")
+        return made[-1].start()
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+class Told:
+    """What tests/mps2/cast_main.c says on UART 0, to its end."""
+
+    def __init__(self, machine):
+        with machine.connect() as uart, uart.makefile("r") as lines:
+            machine.go()
+            self.lines = []
+            for line in lines:
+                self.lines.append(line.strip())
+                if line.startswith("end"):
+                    break
+        assert self.lines and self.lines[-1].startswith("end"), self.lines
+        self.end = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", self.lines[-1])}
+
+    def states(self, number):
+        return [line.split()[2:] for line in self.lines if line.startswith(f"device n={number} ")]
+
+
+@pytest.mark.parametrize("size,ring", [(None, 65536), (PADDED, 8192)])
+def test_cast_by_itself(fleet, machine, tmp_path, size, ring):
+    """The fan-out on the Cortex-M4, without a host: the image lies in memory. All four swap, run it and are confirmed."""
+    _path, image, version = fleet.image(tmp_path, size)
+    one = machine("mps2_cast", fleet, mps2.announce(image, ring_bytes=ring))
+    told = Told(one)
+    for number, board in enumerate(fleet):
+        assert told.states(number)[-1] == ["done", "ok"], told.lines
+        assert ["rebooting"] in told.states(number), told.lines
+    assert told.end["overflows"] == 0
+    assert told.end["accepted"] >= len(image) - 32
+    assert (told.end["wraps"] >= 1) == (len(image) > ring)
+    # The program's own watermark, and the same read from outside.
+    assert (told.end["stack"], told.end["stack_bytes"]) == one.stack_peak()
+    assert told.end["stack"] <= told.end["stack_bytes"] // 2, "half of the stack is to stay free"
+    one.stop()
+    for board in fleet:
+        assert resets(board) == 1
+        assert_runs(board, image, version)
+
+
+def test_image_that_is_not_what_was_announced(fleet, machine, tmp_path):
+    """One bit wrong in memory: the hash on the board sees it, and no device is activated."""
+    _path, image, _version = fleet.image(tmp_path)
+    before = [fleets.slots(board)[0] for board in fleet]
+    memory = bytearray(mps2.announce(image))
+    memory[-len(image) // 2] ^= 1
+    one = machine("mps2_cast", fleet, bytes(memory))
+    told = Told(one)
+    one.stop()
+    for number, board in enumerate(fleet):
+        assert told.states(number)[-1] == ["failed", "image_hash"], told.lines
+        assert resets(board) == 0
+    assert [fleets.slots(board)[0] for board in fleet] == before
