@@ -14,36 +14,36 @@ import images
 
 BUILD = fixtures.BUILD / "embedded"
 PSRAM = 0x21000000
+UARTS = 5
 
 
 class Mps2:
-    """One machine with one of our programs. Whoever reads UART 0 reads from its start."""
+    """One machine with one of our programs. Its UARTs 1 … are wired to these boards; without boards all are ports."""
 
-    def __init__(self, program, boards, loaded=None):
+    def __init__(self, program, boards=(), loaded=None):
         self.elf = BUILD / f"{program}.elf"
         self.boards = boards
         self.loaded = loaded  # bytes for the PSRAM
         self.folder = tempfile.mkdtemp(prefix="dfucast-")
         self.process = None
         self.qmp = None
-        self.port = 0
+        self.ports = [0] if boards else [0] * UARTS  # TCP, for UART 0 …; kept through stop() and start()
         beds._live.append(self)
 
     @property
     def target(self):
-        return f"tcp:127.0.0.1:{self.port}"
+        return f"tcp:127.0.0.1:{self.ports[0]}"
 
     def start(self):
         if not self.elf.exists():
             raise beds.BedError(f"{self.elf} is not built: cmake --preset embedded && cmake --build --preset embedded")
         # Reset is the end: nothing here resets itself but after an assert or a fault.
         command = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none", "-no-reboot", "-S",
-                   "-kernel", str(self.elf), "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off",
-                   "-chardev", f"socket,id=uart0,host=127.0.0.1,port={self.port},server=on,wait=off",
-                   "-serial", "chardev:uart0"]  # fmt: skip
-        for number, board in enumerate(self.boards, 1):
-            command += ["-chardev", f"socket,id=uart{number},host=127.0.0.1,port={board.port},reconnect=1",
-                        "-serial", f"chardev:uart{number}"]  # fmt: skip
+                   "-kernel", str(self.elf), "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"]  # fmt: skip
+        uarts = [f"port={port},server=on,wait=off" for port in self.ports]
+        uarts += [f"port={board.port},reconnect=1" for board in self.boards]
+        for number, where in enumerate(uarts):
+            command += ["-chardev", f"socket,id=uart{number},host=127.0.0.1,{where}", "-serial", f"chardev:uart{number}"]
         if self.loaded:
             with open(f"{self.folder}/psram", "wb") as file:
                 file.write(self.loaded)
@@ -51,16 +51,17 @@ class Mps2:
         self.process = beds.Process(command, self.folder, f"{self.folder}/qemu.log")
         self.qmp = beds.Qmp(f"{self.folder}/qmp", self.process)
         for chardev in self.qmp.command("query-chardev"):
-            if chardev["label"] == "uart0":
-                self.port = int(re.search(r"127\.0\.0\.1:(\d+)", chardev["filename"]).group(1))
+            number = int(chardev["label"].removeprefix("uart")) if chardev["label"].startswith("uart") else UARTS
+            if number < len(self.ports):
+                self.ports[number] = int(re.search(r"127\.0\.0\.1:(\d+)", chardev["filename"]).group(1))
         return self
 
     def go(self):
         self.qmp.command("cont")
 
-    def connect(self):
-        """UART 0 as a socket. Connect before go(): what is written to nobody is lost."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=300)
+    def connect(self, uart=0, timeout=300):
+        """A UART as a socket. Connect before go(): what is written to nobody is lost."""
+        return socket.create_connection(("127.0.0.1", self.ports[uart]), timeout=timeout)
 
     def read_memory(self, address, size):
         path = f"{self.folder}/memory"

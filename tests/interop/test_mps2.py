@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The core on a real Cortex-M4, bare metal (ports/mps2 in QEMU), and behind it four real boards: MCUboot and Zephyr."""
 
+import concurrent.futures
+import random
 import re
+import time
 
 import pytest
 
@@ -41,6 +44,86 @@ def machine():
     yield make
     for one in made:
         one.stop()
+
+
+# ---- the port ---------------------------------------------------------------------------------------------------
+
+
+class Port:
+    """tests/mps2/port_main.c, running: UART 0 takes letters and tells lines."""
+
+    def __init__(self, machine):
+        self.machine = machine("mps2_port")
+        self.uart = self.machine.connect(timeout=20)
+        self.lines = self.uart.makefile("r", newline="\n")
+        self.others = [self.machine.connect(number, timeout=20) for number in range(1, mps2.UARTS)]
+        self.machine.go()
+        assert self.line() == "ready 5"
+
+    def line(self):
+        return self.lines.readline().strip()
+
+    def ask(self, letter):
+        self.uart.sendall(letter)
+        return self.line()
+
+
+def echoed(uart, data):
+    """What comes back, read while it is sent."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        sending = pool.submit(uart.sendall, data)
+        back = b""
+        while len(back) < len(data) and (part := uart.recv(4096)):
+            back += part
+        sending.result()
+    return back
+
+
+def test_uarts_lose_nothing(machine):
+    """All four UARTs at the same time, both directions, more than any ring holds."""
+    port = Port(machine)
+    data = [random.Random(number).randbytes(20_000) for number in range(4)]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        assert list(pool.map(echoed, port.others, data)) == data
+    assert port.ask(b"l") == "lost 0"
+    used, size = port.machine.stack_peak()
+    assert 0 < used < size and port.ask(b"p") == f"peak {used}"
+
+
+def test_a_full_ring_loses_and_says_so(machine):
+    port = Port(machine)
+    data = random.Random(1).randbytes(512 + 1000)
+    port.uart.sendall(b"i")
+    port.others[0].sendall(data)
+    assert port.line() == "lost 1000"
+    back = b""
+    while len(back) < 512:
+        back += port.others[0].recv(512)
+    assert back == data[:512]  # what came first is what was kept
+
+
+def test_clock(machine):
+    """Half a second by sleeping is half a second here: QEMU's clock is this machine's."""
+    port = Port(machine)
+    start = time.monotonic()
+    waited = int(port.ask(b"w").removeprefix("waited "))
+    took = time.monotonic() - start
+    assert 500 <= waited <= 510
+    assert took >= 0.49
+
+
+@pytest.mark.parametrize("letter,words", [(b"a", r"mps2: tests/mps2/port_main\.c \d+"), (b"f", r"mps2: fault \d+"),
+                                          (b"s", r"mps2: fault \d+")])  # fmt: skip
+def test_last_words(machine, letter, words):
+    """An assert, an address with nothing behind it, a stack that runs over: said on UART 0, then reset."""
+    port = Port(machine)
+    port.uart.sendall(letter)
+    assert port.line() == ""
+    assert re.fullmatch(words, port.line())
+    port.machine.process.child.wait(20)  # a reset ends this QEMU
+
+
+# ---- the fan-out, no host ---------------------------------------------------------------------------------------
 
 
 class Told:
