@@ -7,6 +7,7 @@ text            what a central links (tools/size/probe_text.c), --gc-sections, c
 text_full       all objects of src/ with all framings, nothing dropped
 ram_per_device  what a caller supplies for each device more (tools/size/ram.c)
 ram_fixed       every other buffer but the ring, by name
+firmware        whole bare-metal programs, as they are flashed
 
 Asserts are on and trap (DFUCAST_ASSERT_TRAPS, port.h): no file names, no call.
 """
@@ -25,6 +26,8 @@ GOALS = {"text": 8192, "text_full": 16384, "ram_per_device": 128, "ram_fixed": 1
 GCC, SIZE, NM = "arm-none-eabi-gcc", "arm-none-eabi-size", "arm-none-eabi-nm"
 FLAGS = ["-std=c11", "-mcpu=cortex-m4", "-mthumb", "-Os", "-ffunction-sections", "-fdata-sections", "-DNDEBUG",
          "-DDFUCAST_ASSERT_TRAPS"]
+# Bare-metal programs (preset "embedded").
+FIRMWARE = {"mps2_cast": ROOT / "build/embedded/mps2_cast.elf"}
 # `text` has one framing: the console, the longest of the three.
 ONE_FRAMING = ["-DDFUCAST_FRAMING_KINDS=0x1"]
 # Left to the C library of the program that links us; given an address so that their code is not counted.
@@ -43,6 +46,13 @@ def zcbor():
     found = sorted(ROOT.glob("build/venv/lib/python3*/site-packages/zcbor"))
     if not found:
         sys.exit("size: no zcbor in build/venv; run ./dev size")
+    return found[0]
+
+
+def libsodium():
+    found = sorted(ROOT.glob("build/embedded/libsodium/pynacl-*/src/libsodium/src/libsodium/include"))
+    if not found:
+        sys.exit("size: no libsodium in build/embedded; run ./dev size")
     return found[0]
 
 
@@ -107,8 +117,26 @@ def port_totals():
     if archive.exists():
         totals["linux (host)"] = sum(sum(map(int, line.split()[:2])) for line in
                                      run("size", archive).splitlines()[1:])
+    mps2 = {name: ROOT / name for name in listed("DFUCAST_PORT_MPS2_SOURCES")}
+    totals["mps2"] = sum(text_of(compile_all(mps2, [f"-I{ROOT}/ports/mps2", f"-isystem{libsodium()}"])).values())
     null = {name: ROOT / name for name in listed("DFUCAST_PORT_NULL_SOURCES")}
     totals["null"] = sum(text_of(compile_all(null, [f"-I{ROOT}/ports/null"])).values())
+    return totals
+
+
+def firmware_totals():
+    """What a bare-metal program takes of its board, everything linked: from its ELF. Flash = text + data, RAM = data + bss
+    + stack, of which the ring."""
+    totals = {}
+    for name, elf in FIRMWARE.items():
+        if elf.exists():
+            text, data, bss = map(int, run(SIZE, elf).splitlines()[1].split()[:3])
+            symbols = [line.split() for line in run(NM, "-S", elf).splitlines()]
+            stack = next(int(words[0], 16) for words in symbols if words[-1] == "mps2_ld_stack_bytes")
+            ring = next(int(words[1], 16) for words in symbols if words[-1] == "ring" and len(words) == 4)
+            # The stack lies in a section without content, which size counts as bss.
+            totals[name] = {"text": text, "data": data, "bss": bss - stack, "flash": text + data, "ram": data + bss,
+                            "ring": ring, "stack": stack}
     return totals
 
 
@@ -131,6 +159,7 @@ def measure():
         "ram_per_device_parts": memory["ram_per_device"],
         "structs": memory["ram_struct"],
         "ports": port_totals(),
+        "firmware": firmware_totals(),
         "goals": GOALS,
     }
 
@@ -149,6 +178,10 @@ def show(sizes):
         print(f"\n{title}")
         for name, size in sizes[key].items():
             print(f"  {name:<26}{size:>8}")
+    for name, parts in sizes["firmware"].items():
+        print(f"\nfirmware {name}, asserts on, all linked")
+        for key, size in parts.items():
+            print(f"  {key:<26}{size:>8}")
 
 
 def main():
