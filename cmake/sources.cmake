@@ -68,6 +68,8 @@ set(DFUCAST_CLI_SOURCES
   apps/cli/update_sim.c
   apps/cli/cmd_demo.c
   apps/cli/cmd_sim.c
+  apps/cli/serve_pty.c
+  apps/cli/serve_udp.c
   apps/cli/report_html.c
   apps/cli/report_page.c
   apps/cli/package.c

@@ -1,31 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `dfucast sim serve`: virtual SMP peripherals on UDP ports of this machine, in real time, for any client: a bootloader
- * that swaps and reverts, flash that takes its time, buffers that run out. They forget everything when the command ends.
+ * `dfucast sim serve`: virtual SMP peripherals on UDP ports or pseudo terminals of this machine, in real time, for any
+ * client: a bootloader that swaps and reverts, flash that takes its time, buffers that run out. They forget everything
+ * when the command ends.
  */
-#include "cli.h"
-#include "sim/peer/peer.h"
+#include "serve.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME_BYTES_MAX 2048u /* of a whole datagram too: smpclient fills its MTU whatever buffers are told */
 #define FACTORY_BYTES 32768u
-
-struct served {
-	struct sim_peer peer;
-	struct cli *cli;
-	uv_udp_t udp;
-	uv_timer_t timer;
-	struct sockaddr_storage client; /* who asked last: answers go there */
-	bool asked;
-	uint8_t frame[FRAME_BYTES_MAX];
-	uint8_t answer[FRAME_BYTES_MAX];
-};
 
 struct sim_options {
 	struct cli_common common;
 	const char *word;
-	long port;
+	long port; /* 0: none */
+	bool pty;
 	long count;
 	long slot_kb;
 };
@@ -39,9 +28,9 @@ enum key {
 
 static const struct argp_option options[] = {
     {"udp", KEY_UDP, "PORT", 0, "Serve on UDP ports from this one on, on 127.0.0.1", 1},
-    {"count", KEY_COUNT, "N", 0, "So many devices, a port each (1)", 1},
+    {"count", KEY_COUNT, "N", 0, "So many devices, a port or terminal each (1)", 1},
     {"slot-kb", KEY_SLOT_KB, "KIB", 0, "Size of a device's slots (512)", 1},
-    {"pty", KEY_PTY, 0, 0, "Still to come", 1},
+    {"pty", KEY_PTY, 0, 0, "Serve on pseudo terminals, in console lines as on a serial port", 1},
     {0},
 };
 
@@ -60,8 +49,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		sim->word = argument;
 		break;
 	case ARGP_KEY_END:
-		if (sim->word == NULL || sim->port == 0) {
-			argp_error(state, "write \"dfucast sim serve --udp 1337\"");
+		if (sim->word == NULL || (sim->port == 0) == !sim->pty) {
+			argp_error(state, "write \"dfucast sim serve --udp 1337\" or \"… --pty\"");
 		}
 		if (sim->port + sim->count > 65536) {
 			argp_error(state, "there are not so many ports from %ld on", sim->port);
@@ -84,7 +73,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		}
 		break;
 	case KEY_PTY:
-		argp_error(state, "--pty comes with a later version; serve on --udp");
+		sim->pty = true;
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -107,13 +96,13 @@ static void follow(struct served *served)
 
 	while ((length = sim_peer_answer(&served->peer, served->answer, sizeof(served->answer),
 					 now_ms(served))) > 0) {
-		uv_buf_t part = uv_buf_init((char *)served->answer, (unsigned int)length);
-
-		cli_log(served->cli, 1, "answer of %zu bytes", length);
-		if (served->asked) {
-			/* A datagram that does not fit is lost, as on any network. */
-			(void)uv_udp_try_send(&served->udp, &part, 1,
-					      (const struct sockaddr *)&served->client);
+		cli_log(served->cli, 1, "%s: answer of %zu bytes", served->target, length);
+		served->send(served, length);
+	}
+	if (served->boots_seen != served->peer.boots && served->peer.state == SIM_PEER_RUNNING) {
+		served->boots_seen = served->peer.boots;
+		if (served->boots != NULL) {
+			served->boots(served);
 		}
 	}
 	if (sim_peer_deadline(&served->peer, &when)) {
@@ -133,27 +122,10 @@ static void wake(uv_timer_t *timer)
 	follow(served);
 }
 
-static void room(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+void served_take(struct served *served, const uint8_t *frame, size_t length)
 {
-	struct served *served = handle->data;
-
-	(void)suggested;
-	*buffer = uv_buf_init((char *)served->frame, sizeof(served->frame));
-}
-
-static void received(uv_udp_t *udp, ssize_t length, const uv_buf_t *buffer, const struct sockaddr *from,
-		     unsigned int flags)
-{
-	struct served *served = udp->data;
-
-	if (length <= 0 || from == NULL || (flags & UV_UDP_PARTIAL) != 0) {
-		return;
-	}
-	memcpy(&served->client, from,
-	       from->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
-	served->asked = true;
-	cli_log(served->cli, 1, "request of %zd bytes", length);
-	sim_peer_receive(&served->peer, (const uint8_t *)buffer->base, (size_t)length, now_ms(served));
+	cli_log(served->cli, 1, "%s: request of %zu bytes", served->target, length);
+	sim_peer_receive(&served->peer, frame, length, now_ms(served));
 	follow(served);
 }
 
@@ -162,32 +134,26 @@ static int serve(struct cli *cli, struct served *served, const struct sim_option
 	static const uint8_t version[4] = {1, 0, 0, 0};
 	static uint8_t factory[FACTORY_BYTES];
 	struct sim_peer_config config;
-	struct sockaddr_in address;
 	char what[120];
 	int error;
 
 	sim_peer_image_make(factory, sizeof(factory), version, 1);
 	sim_peer_config_default(&config);
 	config.slot_bytes = (uint32_t)sim->slot_kb * 1024u;
-	config.buf_size = FRAME_BYTES_MAX;
+	config.buf_size = SERVE_FRAME_BYTES_MAX;
 	sim_peer_init(&served->peer, &config, factory, sizeof(factory), now_ms(served));
-	(void)uv_ip4_addr("127.0.0.1", (int)(sim->port + index), &address);
-	error = uv_udp_bind(&served->udp, (const struct sockaddr *)&address, 0);
-	if (error == 0) {
-		error = uv_udp_recv_start(&served->udp, room, received);
-	}
+	error = sim->pty ? serve_pty_open(served) : serve_udp_open(served, sim->port + index);
 	if (error != 0) {
-		snprintf(what, sizeof(what), "UDP port %ld cannot be served: %s.", sim->port + index,
+		snprintf(what, sizeof(what), "%s%s cannot be served: %s.",
+			 sim->pty ? "A pseudo terminal" : "UDP port ", sim->pty ? "" : served->target + 14,
 			 uv_strerror(error));
-		return output_usage(&cli->out, what, "Give --udp another port.");
+		return output_usage(&cli->out, what,
+				    sim->pty ? "Serve fewer devices." : "Give --udp another port.");
 	}
 	if (cli->out.json) {
-		char target[32];
-
-		snprintf(target, sizeof(target), "udp:127.0.0.1:%ld", sim->port + index);
-		output_end(output_begin(&cli->out, "serving", target));
+		output_end(output_begin(&cli->out, "serving", served->target));
 	} else {
-		printf("udp:127.0.0.1:%ld\n", sim->port + index);
+		printf("%s\n", served->target);
 		fflush(stdout);
 	}
 	return CLI_EXIT_OK;
@@ -202,7 +168,8 @@ int cmd_sim(int argc, char **argv)
 	    "\v"
 	    "Example:\n"
 	    "  dfucast sim serve --udp 1337 --count 2 &\n"
-	    "  dfucast update app.signed.bin --to udp:127.0.0.1:1337 --to udp:127.0.0.1:1338";
+	    "  dfucast update app.signed.bin --to udp:127.0.0.1:1337 --to udp:127.0.0.1:1338\n"
+	    "  dfucast sim serve --pty";
 	const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 2}, {0}};
 	const struct argp argp = {
 	    .options = options, .parser = parse, .args_doc = "serve", .doc = doc, .children = children};
@@ -226,9 +193,7 @@ int cmd_sim(int argc, char **argv)
 		struct served *served = &fleet[begun];
 
 		served->cli = &cli;
-		(void)uv_udp_init(&cli.loop, &served->udp);
 		(void)uv_timer_init(&cli.loop, &served->timer);
-		served->udp.data = served;
 		served->timer.data = served;
 		code = serve(&cli, served, &sim, begun);
 	}
@@ -236,7 +201,7 @@ int cmd_sim(int argc, char **argv)
 		uv_run(&cli.loop, UV_RUN_DEFAULT);
 	}
 	for (long i = 0; i < begun; i++) {
-		uv_close((uv_handle_t *)&fleet[i].udp, NULL);
+		fleet[i].close(&fleet[i]);
 		uv_close((uv_handle_t *)&fleet[i].timer, NULL);
 	}
 	code = cli_close(&cli, code);

@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -179,9 +180,12 @@ def test_interrupt_names_what_devices_hold(image):
 
 @pytest.fixture
 def served(dfucast_start):
-    """serve(count): targets of virtual devices on UDP ports that nothing else has."""
+    """serve(count): targets of virtual devices, on UDP ports that nothing else has or, with pty, on terminals."""
 
-    def serve(count):
+    def serve(count, pty=False):
+        if pty:
+            child = dfucast_start("sim", "serve", "--json", "--pty", "--count", count)
+            return [json.loads(child.child.stdout.readline())["target"] for _ in range(count)]
         for port in range(42000 + os.getpid() % 5000, 65000, 97):
             child = dfucast_start("sim", "serve", "--json", "--udp", port, "--count", count)
             first = json.loads(child.child.stdout.readline())
@@ -266,7 +270,45 @@ def test_serve_to_stock_clients(image, served, script):
     assert result.code == 0 and result.summary["sent_bytes"] == 0, result  # found on trial: checked and confirmed
 
 
+def test_serve_on_terminals(image, served):
+    """Console lines; clients come and go, and the line stays. Its boot text ends the silence after a reset early."""
+    targets = served(3, pty=True)
+    assert len(set(targets)) == 3 and all(t.startswith("serial:/dev/pts/") for t in targets)
+    for target in targets:
+        with smp.Client.open(target) as client:
+            assert client.echo("hello " * 50) == "hello " * 50
+    result = conftest.run_dfucast("update", "--json", "--canary", "0", image,
+                                  *(w for t in targets for w in ("--to", t)))
+    assert result.code == 0 and result.summary["done"] == 3, result
+    assert {e["version_after"] for e in ends(result)} == {"1.4.0"}
+    again = conftest.run_dfucast("update", "--json", image, *(w for t in targets for w in ("--to", t)))
+    assert again.code == 0 and again.summary["sent_bytes"] == 0, again
+
+
+def test_serve_to_smpmgr(image, served):
+    """The tool people have, on a terminal: upload, list, test, reset; then it runs the image on trial."""
+    (target,) = served(1, pty=True)
+    port = target.removeprefix("serial:")
+
+    def smpmgr(*words):
+        tool = [str(pathlib.Path(sys.executable).with_name("smpmgr")), "--port", port, "--timeout", "10"]
+        done = subprocess.run([*tool, *map(str, words)], check=False, timeout=90, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    smpmgr("image", "upload", image)
+    assert "1.4.0" in smpmgr("image", "state-read")
+    smpmgr("image", "state-write", images.tlv_hash(image.read_bytes()).hex())
+    smpmgr("os", "reset")
+    smp.wait_echo(target, 30, quiet=10)  # until the boot text, which comes after the swap
+    with smp.Client.open(target) as client:
+        running = client.images()[0]
+    assert running["version"] == "1.4.0" and running["active"] and not running["confirmed"], running
+
+
 def test_serve_wrong_usage():
     for words in (("sim",), ("sim", "serve"), ("sim", "eat", "--udp", "1337"), ("sim", "serve", "--udp", "0"),
-                  ("sim", "serve", "--udp", "65535", "--count", "2"), ("sim", "serve", "--pty")):  # fmt: skip
+                  ("sim", "serve", "--udp", "65535", "--count", "2"), ("sim", "serve", "--pty", "--udp", "1337"),
+                  ("sim", "serve", "--pty", "--count", "0")):  # fmt: skip
         assert conftest.run_dfucast(*words).code == 1, words

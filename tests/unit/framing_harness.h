@@ -140,8 +140,8 @@ static void receive_split(struct dfucast_framing *link, const uint8_t *wire, siz
 }
 
 /* The frame is sent as exactly these bytes, and they are received one by one as that frame. */
-static void expect_wire(enum dfucast_framing_kind kind, const uint8_t *frame, size_t length, const void *wire,
-			size_t wire_length)
+static inline void expect_wire(enum dfucast_framing_kind kind, const uint8_t *frame, size_t length,
+			       const void *wire, size_t wire_length)
 {
 	static uint8_t rx[RX_BYTES];
 	struct dfucast_framing link;

@@ -59,7 +59,7 @@ static size_t reference_console(const uint8_t *frame, size_t length, size_t cut,
 }
 
 /* COBS by the book: whole message at once. */
-static size_t reference_cobs(const uint8_t *frame, size_t length, uint8_t *wire)
+static inline size_t reference_cobs(const uint8_t *frame, size_t length, uint8_t *wire)
 {
 	static uint8_t message[FRAME_BYTES_MAX + 2];
 	uint16_t crc = dfucast_crc16(0, frame, length);
