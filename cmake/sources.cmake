@@ -89,6 +89,6 @@ set(DFUCAST_PORT_MPS2_SOURCES
   ports/mps2/startup.c
   ports/mps2/system.c
   ports/mps2/uart.c
-  ports/mps2/links.c
+  ports/mps2/link.c
   ports/mps2/hash.c
 )

@@ -4,7 +4,7 @@
  * loader puts it, with what a host would say of it in front. UART 0 tells what happens, a line a change.
  */
 #include "hash.h"
-#include "links.h"
+#include "link.h"
 
 #include <dfucast/update.h>
 #include <string.h>
@@ -136,17 +136,23 @@ static void report_end(void)
 
 int main(void)
 {
+	struct dfucast_link_request request;
 	uint32_t offset, length, deadline;
 
 	mps2_clock_start();
 	mps2_uart_open(&console, 0, 115200, console_rx, sizeof(console_rx), console_tx, sizeof(console_tx));
-	mps2_links_open(links, DEVICES, 1, 115200);
+	for (unsigned int i = 0; i < DEVICES; i++)
+		mps2_link_init(&links[i], i + 1, 115200);
 	start();
 	verify();
 	while (!dfucast_cast_is_done(&cast)) {
 		dfucast_cast_tick(&cast, mps2_now());
-		mps2_links_serve(links, DEVICES, &cast);
-		mps2_links_move(links, DEVICES, &cast);
+		while (dfucast_cast_next_request(&cast, &request, mps2_now()))
+			mps2_link_obey(&links[request.link.target], &cast, &request);
+		for (uint16_t i = 0; i < DEVICES; i++) {
+			mps2_link_receive(&links[i], &cast);
+			mps2_link_send(&links[i], &cast);
+		}
 		report();
 		if (dfucast_cast_need(&cast, &offset, &length))
 			(void)dfucast_cast_feed(&cast, offset, announced->image + offset, length, mps2_now());
