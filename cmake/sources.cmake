@@ -44,6 +44,11 @@ set(DFUCAST_CORE_SOURCES
   src/cast/stream.c
   src/cast/names.c
   src/cast/outlet.c
+  src/gateway/gateway.c
+  src/gateway/source.c
+  src/gateway/session.c
+  src/gateway/images.c
+  src/gateway/fleet.c
 )
 
 set(DFUCAST_PORT_LINUX_SOURCES

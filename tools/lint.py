@@ -23,13 +23,14 @@ LAYERS = {
     "smp": {"util"},
     "update": {"util", "image", "smp"},
     "cast": {"util"},
+    "gateway": {"util"},
 }
 # Which layer a public header belongs to. "base" is open to all; "consumer" is the seam between cast and update.
 HEADERS = {
     "err": "base", "port": "base", "frame": "base",
     "framing": "framing", "ble": "ble", "image": "image",
     "smp": "smp", "smp_os": "smp", "smp_img": "smp", "smp_server": "smp", "smp_fleet": "smp",
-    "consumer": "consumer", "update": "update", "cast": "cast", "ring": "cast",
+    "consumer": "consumer", "update": "update", "cast": "cast", "ring": "cast", "gateway": "gateway",
 }  # fmt: skip
 PUBLIC = {
     "util": {"base", "framing"},  # dfucast_crc16() is declared in framing.h
@@ -40,6 +41,7 @@ PUBLIC = {
     "consumer": {"base", "image"},  # the read hook's type
     "update": {"base", "image", "smp", "consumer", "update"},
     "cast": {"base", "consumer", "cast"},
+    "gateway": {"base", "image", "smp", "consumer", "update", "cast", "gateway"},
     "base": {"base"},
 }
 

@@ -45,6 +45,8 @@ enum dfucast_smp_fleet_rc {
 	    5, /**< not an image, or not the one of the plan; or its SHA-256 is wrong */
 	DFUCAST_SMP_FLEET_RC_UNREACHABLE = 6, /**< relay: the target could not be reached, or fell silent */
 	DFUCAST_SMP_FLEET_RC_HOST_BYTES = 7,  /**< the plan's host_bytes_max would be exceeded */
+	DFUCAST_SMP_FLEET_RC_NOBODY =
+	    8, /**< every target has ended, and none has the image: read the report */
 };
 
 /** What the gateway is doing: `state` in capabilities and status. */

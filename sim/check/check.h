@@ -31,6 +31,8 @@ struct sim_check {
 	uint64_t duplicate_bytes;
 	uint32_t window; /**< most requests in flight */
 	uint16_t count;
+	bool restarts;       /**< behind a gateway: one job after the other */
+	bool any_image;      /**< and nobody knows of which image */
 	char violation[160]; /**< empty: none. The first one stays */
 };
 

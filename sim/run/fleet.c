@@ -61,9 +61,14 @@ static void make_cast(struct sim_fleet *fleet)
 						   .rewinds = true};
 
 	dfucast_ble_pool_init(&fleet->pool, fleet->pool_memory[0], FLEET_ANSWER_BYTES_MAX, FLEET_POOL_COUNT);
-	dfucast_cast_init(&fleet->cast, &config);
-	dfucast_cast_set_image_verified(&fleet->cast, 0); /* the host has the file and has hashed it */
-	dfucast_cast_start(&fleet->cast, 0);
+	if (options->gateway != NULL) {
+		fleet->core = dfucast_gateway_cast(options->gateway);
+		return;
+	}
+	fleet->core = &fleet->cast;
+	dfucast_cast_init(fleet->core, &config);
+	dfucast_cast_set_image_verified(fleet->core, 0); /* the host has the file and has hashed it */
+	dfucast_cast_start(fleet->core, 0);
 }
 
 struct sim_fleet *sim_fleet_create(const struct sim_fleet_options *options)
@@ -104,6 +109,8 @@ struct sim_fleet *sim_fleet_create(const struct sim_fleet_options *options)
 	make_images(fleet);
 	sim_check_init(&fleet->check, fleet->count, fleet->factory, fleet->factory_bytes, fleet->image,
 		       air->image, window);
+	fleet->check.restarts = options->gateway != NULL;
+	fleet->check.any_image = options->gateway != NULL && options->image == NULL;
 	struct sim_radio_port port = fleet_radio_port;
 
 	port.context = fleet;
@@ -159,12 +166,34 @@ void fleet_trace(struct sim_fleet *fleet, uint8_t kind, uint16_t index, uint32_t
 	}
 }
 
+/* Behind a gateway a device may be in no plan, or have another number there. */
+static bool fleet_status(const struct sim_fleet *fleet, uint16_t device, struct dfucast_status *status)
+{
+	const struct dfucast_gateway *gateway = fleet->options.gateway;
+	uint16_t index = 0;
+
+	if (gateway == NULL) {
+		dfucast_cast_status(fleet->core, device, status);
+		return true;
+	}
+	while (index < gateway->target_count && fleet_device_of(fleet, index) != device) {
+		index++;
+	}
+	if (index == gateway->target_count) {
+		return false;
+	}
+	dfucast_cast_status(fleet->core, index, status);
+	return true;
+}
+
 void fleet_look(struct sim_fleet *fleet, uint16_t index)
 {
 	struct fleet_device *device = &fleet->peers[index];
 	struct dfucast_status status;
 
-	dfucast_cast_status(&fleet->cast, index, &status);
+	if (!fleet_status(fleet, index, &status)) {
+		return;
+	}
 	if (fleet->check.devices[index].state == DFUCAST_STATE_VERIFYING &&
 	    status.state != DFUCAST_STATE_VERIFYING) {
 		fleet->statistics.last_verified_ns = fleet->events.now;
@@ -190,7 +219,8 @@ void fleet_look(struct sim_fleet *fleet, uint16_t index)
 
 static bool finished(const struct sim_fleet *fleet)
 {
-	return dfucast_cast_is_done(&fleet->cast) && fleet->cast.links_open == 0;
+	return fleet->options.gateway == NULL && dfucast_cast_is_done(fleet->core) &&
+	       fleet->core->links_open == 0;
 }
 
 static void dispatch(struct sim_fleet *fleet, const struct sim_event *event)
@@ -222,9 +252,10 @@ static void judge(struct sim_fleet *fleet)
 	struct dfucast_status status;
 
 	for (uint16_t i = 0; i < fleet->count; i++) {
-		dfucast_cast_status(&fleet->cast, i, &status);
 		fleet_look(fleet, i);
-		sim_check_late(&fleet->check, i, &status);
+		if (fleet_status(fleet, i, &status) && fleet->options.gateway == NULL) {
+			sim_check_late(&fleet->check, i, &status);
+		}
 	}
 }
 
@@ -263,9 +294,14 @@ void sim_fleet_run(struct sim_fleet *fleet)
 	}
 }
 
+void sim_fleet_touch(struct sim_fleet *fleet)
+{
+	fleet_central_pump(fleet);
+}
+
 void sim_fleet_stop(struct sim_fleet *fleet, enum dfucast_err why)
 {
-	dfucast_cast_stop(&fleet->cast, why, fleet_ms(fleet));
+	dfucast_cast_stop(fleet->core, why, fleet_ms(fleet));
 	fleet_central_pump(fleet);
 }
 
@@ -273,7 +309,7 @@ void sim_fleet_stop(struct sim_fleet *fleet, enum dfucast_err why)
 
 const struct dfucast_cast *sim_fleet_cast(const struct sim_fleet *fleet)
 {
-	return &fleet->cast;
+	return fleet->core;
 }
 
 uint64_t sim_fleet_now(const struct sim_fleet *fleet)
@@ -288,7 +324,9 @@ uint16_t sim_fleet_count(const struct sim_fleet *fleet)
 
 void sim_fleet_status(const struct sim_fleet *fleet, uint16_t device, struct dfucast_status *status)
 {
-	dfucast_cast_status(&fleet->cast, device, status);
+	if (!fleet_status(fleet, device, status)) {
+		memset(status, 0, sizeof(*status));
+	}
 }
 
 void sim_fleet_statistics(const struct sim_fleet *fleet, struct sim_fleet_statistics *statistics)
@@ -298,11 +336,13 @@ void sim_fleet_statistics(const struct sim_fleet *fleet, struct sim_fleet_statis
 	*statistics = fleet->statistics;
 	statistics->radio = fleet->radio.statistics;
 	statistics->duplicate_bytes = fleet->check.duplicate_bytes;
-	statistics->passes = fleet->cast.passes;
+	statistics->passes = fleet->core->passes;
 	for (uint16_t i = 0; i < fleet->count; i++) {
 		const struct sim_peer *peer = &fleet->peers[i].peer;
 
-		dfucast_cast_status(&fleet->cast, i, &status);
+		if (!fleet_status(fleet, i, &status)) {
+			continue;
+		}
 		statistics->sent_bytes += status.sent_bytes;
 		statistics->lost_for_buffers += peer->lost_for_buffers;
 		statistics->no_memory += peer->no_memory;
@@ -332,12 +372,11 @@ uint32_t sim_fleet_ratio_ppm(const struct sim_fleet *fleet)
 	struct dfucast_status status;
 
 	for (uint16_t i = 0; i < fleet->count; i++) {
-		dfucast_cast_status(&fleet->cast, i, &status);
-		if (status.skipped_upload) {
+		if (!fleet_status(fleet, i, &status) || status.skipped_upload) {
 			return 0;
 		}
 	}
-	if (fleet->links < fleet->count || fleet->cast.passes > 1) {
+	if (fleet->links < fleet->count || fleet->core->passes > 1) {
 		return 0;
 	}
 	sim_air_bounds(&fleet->options.air, &bounds);

@@ -17,8 +17,7 @@
 #define SIM_RUN_FLEET_H
 
 #include "../air/radio.h"
-#include <dfucast/cast.h>
-#include <dfucast/update.h>
+#include <dfucast/gateway.h>
 #include <stdio.h>
 
 #define SIM_FLEET_LINKS_MAX 20u
@@ -52,7 +51,11 @@ struct sim_fleet_options {
 	/* A real image instead of a made one: both or none, the caller's memory while the fleet lives. */
 	const uint8_t *image;                   /**< air.image bytes */
 	const struct dfucast_update_plan *plan; /**< copied; its `mode` counts */
-	FILE *trace;                            /**< one line an event; NULL: none */
+	/** A gateway instead of a fan-out of our own: its image, links_max and gates count, its host is the caller's
+	 *  business. Initialised, with at least air.n targets whose address is their number in two bytes, low first;
+	 *  it must outlive the fleet. The run then ends only at limit_s. NULL: none. */
+	struct dfucast_gateway *gateway;
+	FILE *trace; /**< one line an event; NULL: none */
 };
 
 void sim_fleet_defaults(struct sim_fleet_options *options);
@@ -93,6 +96,8 @@ void sim_fleet_free(struct sim_fleet *fleet);
 /** Runs up to @p until_ns, included. @return false: everything has ended, or a violation was found. */
 bool sim_fleet_step(struct sim_fleet *fleet, uint64_t until_ns);
 void sim_fleet_run(struct sim_fleet *fleet);
+/** With a gateway: after a call of it, or of its frame source; what it wants of its links is done. */
+void sim_fleet_touch(struct sim_fleet *fleet);
 /** dfucast_cast_stop() at this moment, and what follows from it; goes on with sim_fleet_step(). */
 void sim_fleet_stop(struct sim_fleet *fleet, enum dfucast_err why);
 uint64_t sim_fleet_now(const struct sim_fleet *fleet);

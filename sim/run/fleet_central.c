@@ -37,7 +37,7 @@ void fleet_link_lost(struct fleet_device *device, enum dfucast_err err)
 	struct sim_fleet *fleet = device->fleet;
 
 	release(device);
-	dfucast_cast_link_down(&fleet->cast, device->outlet.link, err, fleet_ms(fleet));
+	dfucast_cast_link_down(fleet->core, device->outlet.link, err, fleet_ms(fleet));
 	fleet->touched = true;
 	fleet_look(fleet, fleet_index(device));
 }
@@ -106,7 +106,7 @@ static void opened(struct fleet_device *device)
 	}
 	device->state = FLEET_UP;
 	sim_radio_link_up(&fleet->radio, device->link);
-	dfucast_cast_link_up(&fleet->cast, device->outlet.link, &info, fleet_ms(fleet));
+	dfucast_cast_link_up(fleet->core, device->outlet.link, &info, fleet_ms(fleet));
 }
 
 static void resynced(struct fleet_device *device)
@@ -123,7 +123,7 @@ static void resynced(struct fleet_device *device)
 	}
 	device->state = FLEET_UP;
 	sim_peer_resubscribe(&device->peer);
-	dfucast_cast_resynced(&fleet->cast, device->outlet.link, fleet_ms(fleet));
+	dfucast_cast_resynced(fleet->core, device->outlet.link, fleet_ms(fleet));
 }
 
 static void drop_one(struct sim_fleet *fleet)
@@ -217,12 +217,12 @@ const struct sim_radio_port fleet_radio_port = {
 
 static void request(struct sim_fleet *fleet, const struct dfucast_link_request *wanted)
 {
-	struct fleet_device *device = &fleet->peers[wanted->link.target];
+	struct fleet_device *device = &fleet->peers[fleet_device_of(fleet, wanted->link.target)];
 
 	switch (wanted->kind) {
 	case DFUCAST_REQUEST_OPEN:
 		assert(device->state == FLEET_DOWN);
-		device->outlet = (struct dfucast_cast_outlet){.cast = &fleet->cast, .link = wanted->link};
+		device->outlet = (struct dfucast_cast_outlet){.cast = fleet->core, .link = wanted->link};
 		device->state = FLEET_WAITING;
 		device->waits_ns = fleet->events.now;
 		arm_initiator(fleet, 0);
@@ -248,7 +248,7 @@ static void request(struct sim_fleet *fleet, const struct dfucast_link_request *
 static void feed(struct sim_fleet *fleet, uint32_t offset, uint32_t length)
 {
 	fleet->statistics.image_bytes_fed +=
-	    dfucast_cast_feed(&fleet->cast, offset, fleet->image + offset, length, fleet_ms(fleet));
+	    dfucast_cast_feed(fleet->core, offset, fleet->image + offset, length, fleet_ms(fleet));
 }
 
 /* The host sends what is wanted, one UART frame after the other, and goes back when told. */
@@ -258,7 +258,8 @@ static bool uart(struct sim_fleet *fleet)
 	uint32_t offset;
 	uint32_t length;
 
-	if (fleet->uart_length != 0 || !dfucast_cast_need(&fleet->cast, &offset, &length)) {
+	if (fleet->options.gateway != NULL || fleet->uart_length != 0 ||
+	    !dfucast_cast_need(fleet->core, &offset, &length)) {
 		return false;
 	}
 	if (length > air->uart_chunk) {
@@ -282,7 +283,8 @@ static void tick_later(struct sim_fleet *fleet)
 	uint32_t deadline;
 	uint64_t when;
 
-	if (!dfucast_cast_deadline(&fleet->cast, &deadline)) {
+	if (!(fleet->options.gateway != NULL ? dfucast_gateway_deadline(fleet->options.gateway, &deadline)
+					     : dfucast_cast_deadline(fleet->core, &deadline))) {
 		fleet->tick_ns = 0;
 		fleet->tick_epoch++;
 		return;
@@ -301,8 +303,11 @@ void fleet_central_pump(struct sim_fleet *fleet)
 {
 	struct dfucast_link_request wanted;
 
+	if (fleet->options.gateway != NULL) {
+		dfucast_gateway_run(fleet->options.gateway, fleet_ms(fleet));
+	}
 	do {
-		while (dfucast_cast_next_request(&fleet->cast, &wanted, fleet_ms(fleet))) {
+		while (dfucast_cast_next_request(fleet->core, &wanted, fleet_ms(fleet))) {
 			request(fleet, &wanted);
 		}
 	} while (uart(fleet));
@@ -326,8 +331,10 @@ void fleet_central_event(struct sim_fleet *fleet, const struct sim_event *event)
 	case SIM_EVENT_TICK:
 		if (event->epoch == fleet->tick_epoch) {
 			fleet->tick_ns = 0;
-			dfucast_cast_tick(&fleet->cast, fleet_ms(fleet));
-			fleet->touched = true;
+			if (fleet->options.gateway == NULL) {
+				dfucast_cast_tick(fleet->core, fleet_ms(fleet));
+			}
+			fleet->touched = true; /* a gateway's time passes in the pump */
 			for (uint16_t i = 0; i < fleet->count; i++) {
 				fleet_look(fleet, i);
 			}
@@ -346,7 +353,7 @@ void fleet_central_event(struct sim_fleet *fleet, const struct sim_event *event)
 			resynced(device);
 		} else {
 			release(device);
-			dfucast_cast_link_down(&fleet->cast, device->outlet.link, DFUCAST_ERR_OK,
+			dfucast_cast_link_down(fleet->core, device->outlet.link, DFUCAST_ERR_OK,
 					       fleet_ms(fleet));
 		}
 		fleet->touched = true;

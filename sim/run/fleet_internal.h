@@ -59,6 +59,7 @@ struct sim_fleet {
 	struct sim_check check;
 	struct sim_chance chance;
 	struct dfucast_cast cast;
+	struct dfucast_cast *core; /* `cast`, or the gateway's */
 	struct dfucast_update_plan plan;
 	struct dfucast_ble_pool pool;
 	struct fleet_device *peers;
@@ -93,6 +94,18 @@ static inline uint32_t fleet_ms(const struct sim_fleet *fleet)
 static inline struct fleet_device *fleet_owner(struct sim_fleet *fleet, uint16_t link)
 {
 	return &fleet->peers[fleet->owners[link]];
+}
+
+/* The device of a link of the core. */
+static inline uint16_t fleet_device_of(const struct sim_fleet *fleet, uint16_t target)
+{
+	const struct dfucast_gateway_target *address;
+
+	if (fleet->options.gateway == NULL) {
+		return target;
+	}
+	address = dfucast_gateway_target(fleet->options.gateway, target);
+	return (uint16_t)(address->address[0] | address->address[1] << 8);
 }
 
 static inline uint16_t fleet_index(const struct fleet_device *device)

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the gateway share.
+ *
+ *   gateway.c  frames in and out, the answer that is held, time, the host's silence
+ *   source.c   the image bytes: where the host is, what it sent, whether it obeys, the hashes
+ *   session.c  an upload from its first chunk to its last answer: the plan, the cast
+ *   images.c   the OS and image groups, as a stock host sees the fleet
+ *   fleet.c    the fleet's group
+ */
+#ifndef DFUCAST_GATEWAY_INTERNAL_H
+#define DFUCAST_GATEWAY_INTERNAL_H
+
+#include <dfucast/gateway.h>
+#include <string.h>
+
+/* Group codes with the old code for hosts that speak SMP version 1. */
+struct gateway_refusal {
+	uint16_t group;
+	uint16_t code; /* 0: no group error, `rc` alone */
+	uint8_t rc;    /* enum dfucast_smp_rc */
+};
+
+static inline bool gateway_reached(uint32_t now, uint32_t when)
+{
+	return (int32_t)(now - when) >= 0;
+}
+
+static inline uint32_t gateway_min(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* FNV-1a: finds a host that sends other bytes than it did, not one that means harm; for that there is the SHA-256. */
+#define GATEWAY_SUM_START 2166136261u
+uint32_t dfucast_gateway_sum(uint32_t sum, const uint8_t *bytes, size_t length);
+
+/* ---- gateway.c ---- */
+
+/* A cast is open or over: its targets have states. */
+bool dfucast_gateway_has_cast(const struct dfucast_gateway *gateway);
+/* The answer is ready, `length` bytes in gateway->answer; negative: there was no room, and the host is told so. */
+void dfucast_gateway_answer(struct dfucast_gateway *gateway, int length);
+void dfucast_gateway_refuse(struct dfucast_gateway *gateway, struct gateway_refusal refusal);
+void dfucast_gateway_answer_rc(struct dfucast_gateway *gateway, enum dfucast_smp_rc rc);
+void dfucast_gateway_log(struct dfucast_gateway *gateway, enum dfucast_gateway_event what, uint16_t target,
+			 int32_t value, uint32_t now);
+/* Gives a frame to the gateway's own server, if it has one. */
+void dfucast_gateway_local(struct dfucast_gateway *gateway, const uint8_t *frame, size_t length);
+
+/* ---- source.c ---- */
+
+/* The image is known: its bytes are to come from 0 on. */
+void dfucast_gateway_source_start(struct dfucast_gateway *gateway);
+/* Image bytes at gateway->next. Takes what there is room for. @return false: not those that were sent before */
+bool dfucast_gateway_source_take(struct dfucast_gateway *gateway, const uint8_t *bytes, uint32_t length,
+				 uint32_t now);
+/* Looks where the fan-out is and moves gateway->next there. */
+void dfucast_gateway_source_follow(struct dfucast_gateway *gateway, uint32_t now);
+/* Bytes that would be taken at gateway->next now. */
+uint32_t dfucast_gateway_source_room(const struct dfucast_gateway *gateway);
+/* Every byte is hashed: tells the fan-out, or stops it. */
+void dfucast_gateway_source_check(struct dfucast_gateway *gateway, uint32_t now);
+
+/* ---- session.c ---- */
+
+void dfucast_gateway_upload(struct dfucast_gateway *gateway, const uint8_t *frame, size_t length,
+			    uint32_t now);
+/* The held answer: what can be said by now. @param due  it must be answered, whatever there is to say */
+void dfucast_gateway_upload_answer(struct dfucast_gateway *gateway, bool due, uint32_t now);
+/* Ends the cast: `why` as for dfucast_cast_stop(). */
+void dfucast_gateway_stop(struct dfucast_gateway *gateway, enum dfucast_err why, uint32_t now);
+/* The plan of a host that brings none. */
+void dfucast_gateway_plan_default(struct dfucast_gateway *gateway);
+/* The plan names everything: the cast may begin before the first chunk. */
+bool dfucast_gateway_can_start(const struct dfucast_gateway *gateway);
+/* Begins the cast. @return false: links of the last one are still being closed */
+bool dfucast_gateway_start(struct dfucast_gateway *gateway, uint32_t now);
+/* Once more over targets that run the image on trial, to confirm it. @return as above */
+bool dfucast_gateway_start_confirm(struct dfucast_gateway *gateway, uint32_t now);
+/* Nobody has been activated yet. */
+bool dfucast_gateway_untouched(const struct dfucast_gateway *gateway);
+/* The header's fields into gateway->image. */
+bool dfucast_gateway_read_header(struct dfucast_gateway *gateway, const uint8_t *header,
+				 uint32_t image_bytes);
+
+/* ---- images.c ---- */
+
+void dfucast_gateway_os(struct dfucast_gateway *gateway, const uint8_t *frame, size_t length, uint32_t now);
+void dfucast_gateway_images(struct dfucast_gateway *gateway, const uint8_t *frame, size_t length,
+			    uint32_t now);
+
+/* ---- fleet.c ---- */
+
+void dfucast_gateway_fleet(struct dfucast_gateway *gateway, const uint8_t *frame, size_t length,
+			   uint32_t now);
+void dfucast_gateway_pause(struct dfucast_gateway *gateway, bool by_command, uint32_t now);
+void dfucast_gateway_resume(struct dfucast_gateway *gateway, uint32_t now);
+
+#endif
