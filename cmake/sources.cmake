@@ -37,6 +37,7 @@ set(DFUCAST_CORE_SOURCES
   src/update/request.c
   src/update/answer.c
   src/update/upload.c
+  src/update/match.c
   src/update/names.c
   src/cast/cast.c
   src/cast/gate.c
@@ -69,6 +70,7 @@ set(DFUCAST_CLI_SOURCES
   apps/cli/cmd_inventory.c
   apps/cli/cmd_update.c
   apps/cli/update_options.c
+  apps/cli/update_match.c
   apps/cli/update_report.c
   apps/cli/update_sim.c
   apps/cli/cmd_demo.c

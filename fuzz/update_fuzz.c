@@ -97,7 +97,7 @@ static size_t plausible(struct input *input, uint8_t *body)
 	uint8_t kind = take(input);
 
 	*at++ = 0xBF;
-	switch (kind % 6) {
+	switch (kind % 7) {
 	case 0:
 		memcpy(at, "\x63off\x19", 5);
 		at[5] = take(input) & 15;
@@ -142,6 +142,17 @@ static size_t plausible(struct input *input, uint8_t *body)
 			at += 13;
 		}
 		break;
+	case 5: { /* a board or a name: out of few letters, so that some fit */
+		size_t bytes = take(input) % 23;
+
+		memcpy(at, "\x66output", 7);
+		at[7] = (uint8_t)(0x60u + bytes);
+		for (size_t i = 0; i < bytes; i++) {
+			at[8 + i] = (uint8_t) "a/_@b1"[take(input) % 6];
+		}
+		at += 8 + bytes;
+		break;
+	}
 	default:
 		memcpy(at,
 		       "\x63"
@@ -161,11 +172,11 @@ static size_t plausible(struct input *input, uint8_t *body)
 static void receive(struct world *world, struct input *input, uint16_t i)
 {
 	static const uint8_t what[DFUCAST_SMP_REQUEST_COUNT][3] = {
-	    [DFUCAST_SMP_REQUEST_ECHO] = {3, 0, 0},       [DFUCAST_SMP_REQUEST_RESET] = {3, 0, 5},
-	    [DFUCAST_SMP_REQUEST_PARAMS] = {1, 0, 6},     [DFUCAST_SMP_REQUEST_BOOTLOADER] = {1, 0, 8},
-	    [DFUCAST_SMP_REQUEST_IMG_LIST] = {1, 1, 0},   [DFUCAST_SMP_REQUEST_IMG_SET] = {3, 1, 0},
-	    [DFUCAST_SMP_REQUEST_IMG_UPLOAD] = {3, 1, 1}, [DFUCAST_SMP_REQUEST_IMG_ERASE] = {3, 1, 5},
-	    [DFUCAST_SMP_REQUEST_IMG_SLOTS] = {1, 1, 6},
+	    [DFUCAST_SMP_REQUEST_ECHO] = {3, 0, 0},      [DFUCAST_SMP_REQUEST_RESET] = {3, 0, 5},
+	    [DFUCAST_SMP_REQUEST_PARAMS] = {1, 0, 6},    [DFUCAST_SMP_REQUEST_BOOTLOADER] = {1, 0, 8},
+	    [DFUCAST_SMP_REQUEST_INFO] = {1, 0, 7},      [DFUCAST_SMP_REQUEST_IMG_LIST] = {1, 1, 0},
+	    [DFUCAST_SMP_REQUEST_IMG_SET] = {3, 1, 0},   [DFUCAST_SMP_REQUEST_IMG_UPLOAD] = {3, 1, 1},
+	    [DFUCAST_SMP_REQUEST_IMG_ERASE] = {3, 1, 5}, [DFUCAST_SMP_REQUEST_IMG_SLOTS] = {1, 1, 6},
 	};
 	const struct dfucast_smp_client *client = &world->devices[i].client;
 	uint8_t frame[600] = {0};
@@ -329,6 +340,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct world world;
 	struct input input = {data, size};
 	uint8_t options = take(&input);
+	uint8_t more = take(&input);
+	struct dfucast_update_boards boards = {0};
+	const struct dfucast_version range[2] = {{.major = 1}, {.major = 1, .minor = 2}};
+	const struct dfucast_match matches[] = {
+	    {.key = DFUCAST_MATCH_BOARD, .value = "a/b", .bytes = 3},
+	    {.key = DFUCAST_MATCH_NAME, .value = "a", .bytes = 1, .flags = DFUCAST_MATCH_PREFIX},
+	    {.key = DFUCAST_MATCH_RUNNING, .value = range, .flags = DFUCAST_MATCH_LOW | DFUCAST_MATCH_HIGH},
+	    {.key = DFUCAST_MATCH_HASH, .value = "\x77\x77", .bytes = 2},
+	    {0},
+	};
 	const struct dfucast_update_plan plan = {
 	    .header = image,
 	    .sha = image_hash,
@@ -340,6 +361,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    .fresh = options & 4,
 	    .soak_ms = options & 8 ? 3000 : 0,
 	    .replace_pending = options & 16,
+	    .matcher = &dfucast_update_matcher,
+	    .boards = more & 1 ? &boards : NULL,
+	    .matches = more & 2 ? matches : NULL,
 	};
 	struct dfucast_cast_config config = {
 	    .consumer = &dfucast_update_consumer,
@@ -358,6 +382,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 
 	memset(&world, 0, sizeof(world));
+	for (uint16_t i = 0; i < DEVICES; i++) {
+		world.devices[i].match = (uint16_t)((more >> 2) % (sizeof(matches) / sizeof(matches[0])));
+	}
 	memset(image_hash, 0x11, sizeof(image_hash));
 	world.now = 0xFFFFC000u;
 	dfucast_cast_init(&world.cast, &config);

@@ -17,12 +17,14 @@ struct sim_options {
 	bool pty;
 	long count;
 	long slot_kb;
+	const char *boards;
 };
 
 enum key {
 	KEY_UDP = 0x500,
 	KEY_COUNT,
 	KEY_SLOT_KB,
+	KEY_BOARD,
 	KEY_PTY,
 };
 
@@ -30,6 +32,8 @@ static const struct argp_option options[] = {
     {"udp", KEY_UDP, "PORT", 0, "Serve on UDP ports from this one on, on 127.0.0.1", 1},
     {"count", KEY_COUNT, "N", 0, "So many devices, a port or terminal each (1)", 1},
     {"slot-kb", KEY_SLOT_KB, "KIB", 0, "Size of a device's slots (512)", 1},
+    {"board", KEY_BOARD, "BOARD", 0,
+     "What they tell as their board (nrf52840dk/nrf52840); several with commas between, \"-\" tells none", 1},
     {"pty", KEY_PTY, 0, 0, "Serve on pseudo terminals, in console lines as on a serial port", 1},
     {0},
 };
@@ -71,6 +75,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 			argp_error(state, "--slot-kb takes a whole number from 64 to 16384, not \"%s\"",
 				   argument);
 		}
+		break;
+	case KEY_BOARD:
+		sim->boards = argument;
 		break;
 	case KEY_PTY:
 		sim->pty = true;
@@ -141,6 +148,9 @@ static int serve(struct cli *cli, struct served *served, const struct sim_option
 	sim_peer_config_default(&config);
 	config.slot_bytes = (uint32_t)sim->slot_kb * 1024u;
 	config.buf_size = SERVE_FRAME_BYTES_MAX;
+	config.board = sim_fleet_board(sim->boards, (uint32_t)index, served->board);
+	config.name = served->name;
+	snprintf(served->name, sizeof(served->name), "sim-%ld", index);
 	sim_peer_init(&served->peer, &config, factory, sizeof(factory), now_ms(served));
 	error = sim->pty ? serve_pty_open(served) : serve_udp_open(served, sim->port + index);
 	if (error != 0) {
@@ -173,7 +183,7 @@ int cmd_sim(int argc, char **argv)
 	const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 2}, {0}};
 	const struct argp argp = {
 	    .options = options, .parser = parse, .args_doc = "serve", .doc = doc, .children = children};
-	struct sim_options sim = {.count = 1, .slot_kb = 512};
+	struct sim_options sim = {.count = 1, .slot_kb = 512, .boards = "nrf52840dk/nrf52840"};
 	struct served *fleet;
 	struct cli cli;
 	int code;

@@ -186,13 +186,12 @@ static int load_targets(struct update_job *job)
 	for (size_t i = 0; i < job->targets.count; i++) {
 		const struct dfucast_linux_target *target = &job->targets.items[i];
 
-		if (target->match[0] != '\0' || target->passkey[0] != '\0') {
+		if (target->passkey[0] != '\0') {
 			char what[DFUCAST_LINUX_TEXT_BYTES + 80];
 
-			snprintf(what, sizeof(what), "%s has %s, which this version does not check yet.",
-				 target->text, target->match[0] != '\0' ? "match=" : "passkey=");
-			return output_usage(&job->cli.out, what,
-					    "Take it out, and see to it yourself that image and device fit.");
+			snprintf(what, sizeof(what), "%s has passkey=, which this version does not use yet.",
+				 target->text);
+			return output_usage(&job->cli.out, what, "Take it out; it comes with Bluetooth LE.");
 		}
 	}
 	if (job->options.barrier > (long)job->targets.count) {
@@ -213,7 +212,7 @@ static int load_targets(struct update_job *job)
 			}
 		}
 	}
-	return CLI_EXIT_OK;
+	return update_match_check(job);
 }
 
 static void make_plan(struct update_job *job)
@@ -242,7 +241,15 @@ static void make_plan(struct update_job *job)
 	    .replace_pending = options->replace_pending,
 	    .no_reset = options->no_reset,
 	    .fresh = options->fresh,
+	    .matcher = &dfucast_update_matcher,
+	    .matches = job->matches.lines,
+	    .told = update_match_told,
+	    .told_context = job,
 	};
+	/* Several devices, and nobody says for which board the image is: then they must at least be equal. */
+	if (job->targets.count > 1 && job->matches.some_boardless) {
+		job->plan.boards = &job->boards;
+	}
 }
 
 static bool make_memory(struct update_job *job)
@@ -254,14 +261,15 @@ static bool make_memory(struct update_job *job)
 	job->ways = calloc(count, sizeof(*job->ways));
 	job->lines = calloc(count, sizeof(*job->lines));
 	job->ring = malloc(job->options.ring_bytes);
+	job->told = calloc(count, sizeof(*job->told));
 	if (job->options.report_path != NULL) {
 		job->page = report_html_new(count);
 		if (job->page == NULL) {
 			return false;
 		}
 	}
-	return job->devices != NULL && job->cast_targets != NULL && job->ways != NULL && job->lines != NULL &&
-	       job->ring != NULL;
+	return update_match_build(job) && job->told != NULL && job->devices != NULL &&
+	       job->cast_targets != NULL && job->ways != NULL && job->lines != NULL && job->ring != NULL;
 }
 
 static void make_cast(struct update_job *job)
@@ -269,6 +277,9 @@ static void make_cast(struct update_job *job)
 	const struct update_options *options = &job->options;
 	size_t count = job->targets.count;
 
+	for (size_t i = 0; i < count; i++) {
+		job->devices[i].match = job->match_of[i];
+	}
 	const struct dfucast_cast_config config = {
 	    .consumer = &dfucast_update_consumer,
 	    .plan = &job->plan,
@@ -411,6 +422,7 @@ static int check_report(const struct update_job *job)
 static void release(struct update_job *job)
 {
 	update_sim_free(job);
+	update_match_free(job);
 	free(job->devices);
 	free(job->cast_targets);
 	free(job->ways);

@@ -90,6 +90,14 @@ static const struct advice advice[] = {
      "Rely on the device's bootloader for this image, which checks it before it starts it."},
     {DFUCAST_ERR_WRONG_BOARD, "the image is for another board",
      "Give the image that was built for this board, or narrow the targets with --match."},
+    {DFUCAST_ERR_NO_MATCH, "the device is not one of those that --match asks for",
+     "Nothing is to be done, or mend --match: \"dfucast inventory\" shows what the device tells of itself."},
+    {DFUCAST_ERR_BOARD_UNTOLD, "the device does not tell its board, so this image was kept from it",
+     "Build CONFIG_MCUMGR_GRP_OS_INFO into its firmware; or, once sure of its board, leave out --match "
+     "board= for "
+     "it."},
+    {DFUCAST_ERR_BOARDS_DIFFER, "the targets are different boards, and one image cannot fit them all",
+     "Run once for each board, each time with its image and --match board=BOARD."},
     {DFUCAST_ERR_DOWNGRADE, "the image is older than the one that runs",
      "Give --allow-downgrade if that is what you want."},
     {DFUCAST_ERR_IMAGE_READ, "the image file cannot be read",

@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "sim/peer/console.h"
 #include "sim/peer/peer.h"
+#include "sim/run/fleet.h"
 
 #define SERVE_FRAME_BYTES_MAX                                                                                \
 	2048u /* of a whole datagram too: smpclient fills its MTU whatever buffers are told */
@@ -20,6 +21,8 @@ struct served {
 	void (*boots)(struct served *served); /* it has booted; NULL: nothing to be seen of that */
 	void (*close)(struct served *served);
 	uint32_t boots_seen;
+	char board[SIM_FLEET_BOARD_BYTES];
+	char name[24];
 	/* serve_udp.c */
 	uv_udp_t udp;
 	struct sockaddr_storage client; /* who asked last: answers go there */

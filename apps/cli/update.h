@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `dfucast update`, in five files: update_options.c (the command line), cmd_update.c (image, plan, run, exit code),
- * update_sim.c (the same on virtual devices), update_report.c (what people and scripts see), report_html.c (the page of
+ * `dfucast update`, in six files: update_options.c (the command line), cmd_update.c (image, plan, run, exit code),
+ * update_match.c (which devices are meant), update_sim.c (the same on virtual devices), update_report.c (what people and scripts see), report_html.c (the page of
  * --report).
  */
 #ifndef CLI_UPDATE_H
@@ -22,6 +22,8 @@ struct update_options {
 	char **words;
 	const char **to; /* target texts as given */
 	size_t to_count;
+	const char **match; /* KEY=VALUE as given, read already */
+	size_t match_count;
 	enum dfucast_update_mode mode;
 	long canary;  /* -1: not given */
 	long barrier; /* 0: none; -1: all */
@@ -51,6 +53,26 @@ void update_options_free(struct update_options *options);
 /* "test-confirm" … */
 const char *update_mode_name(enum dfucast_update_mode mode);
 
+/* One KEY=VALUE. */
+struct update_match {
+	struct dfucast_match line; /* without its value, which lies here or is the text given */
+	const char *text;
+	struct dfucast_version bounds[2];
+	uint8_t hash[DFUCAST_IMAGE_HASH_BYTES_MAX];
+};
+
+struct update_matches {
+	struct update_match *items; /* lists one after the other, each with its end */
+	size_t count;
+	size_t room;
+	struct dfucast_match *lines; /* the same for the plan */
+	bool some_boardless;         /* some list names no board */
+};
+
+struct update_told {
+	char board[64]; /* "": not told, or not asked for */
+};
+
 /* What the report remembers of a target, to say only what changed. */
 struct update_line {
 	uint8_t state;   /* last one told; 255: none */
@@ -72,6 +94,10 @@ struct update_job {
 	uint8_t sha[32];
 	bool unchecked; /* the image's hash cannot be compared here */
 	struct dfucast_update_plan plan;
+	struct dfucast_update_boards boards;
+	struct update_matches matches;
+	uint16_t *match_of; /* of each target: where its list begins */
+	struct update_told *told;
 	struct dfucast_cast cast;
 	const struct dfucast_cast *watched; /* what is reported: `cast`, or the simulator's */
 	struct dfucast_update *devices;
@@ -91,6 +117,14 @@ struct update_job {
 	double ratio_to_limit;   /* of a simulated upload; 0: not to be said */
 	double sim_upload_s;
 };
+
+/* Reads one KEY=VALUE; `why`: half a sentence. */
+bool update_match_read(struct update_match *match, const char *text, char *why, size_t why_bytes);
+int update_match_check(const struct update_job *job);
+bool update_match_build(struct update_job *job);
+void update_match_free(struct update_job *job);
+/* The plan's `told`; the context is the job. */
+void update_match_told(void *context, const void *device, const char *text, size_t length);
 
 /* The target names virtual devices. */
 bool update_sim_is(const char *text);

@@ -6,6 +6,7 @@
 
 enum key {
 	KEY_TO = 0x300,
+	KEY_MATCH,
 	KEY_MODE,
 	KEY_CANARY,
 	KEY_MAX_FAILED,
@@ -34,6 +35,13 @@ enum key {
 static const struct argp_option options[] = {
     {0, 0, 0, 0, "Targets", 1},
     {"to", KEY_TO, "TARGET", 0, "A device to update; repeat it for more, or give @FILE", 1},
+    {"match", KEY_MATCH, "KEY=VALUE", 0,
+     "Only devices that tell this of themselves, repeatable: board=BOARD, name=NAME (a * at the end stands "
+     "for "
+     "anything), running=RANGE (as \"<2.0.0\", \">=1.2.0,<2.0.0\", \"1.4.2\"), hash=HEX (of the image that "
+     "runs, or "
+     "its beginning). Different keys must all fit, of the same key one",
+     1},
     {0, 0, 0, 0, "What is done", 2},
     {"mode", KEY_MODE, "MODE", 0,
      "test-confirm (default): test, reset, check, confirm. test: stop before confirm, the next reset "
@@ -75,7 +83,6 @@ static const struct argp_option options[] = {
      "Write a page of the run: a timeline of each device, versions, rates, what was sent twice, errors", 6},
     {0, 0, 0, 0, "Still to come", 7},
     {"via", KEY_LATER, "GATEWAY", 0, "Comes with the gateway", 7},
-    {"match", KEY_LATER, "KEY=VALUE", 0, "Comes with version policies", 7},
     {"erase-settings", KEY_LATER, 0, 0, "Comes with the settings group", 7},
     {"slot", KEY_LATER, "N", 0, "Comes with direct upload", 7},
     {"key", KEY_LATER, "PEM", 0, "Comes with signature checks", 7},
@@ -149,16 +156,27 @@ static void read_mode(struct argp_state *state, struct update_options *update, c
 	argp_error(state, "--mode is test-confirm, test, confirm or upload, not \"%s\"", text);
 }
 
-static void add_target(struct argp_state *state, struct update_options *update, const char *text)
+static void add_word(struct argp_state *state, const char ***words, size_t *count, const char *text)
 {
-	const char **more = realloc(update->to, (update->to_count + 1) * sizeof(*more));
+	const char **more = realloc(*words, (*count + 1) * sizeof(*more));
 
 	if (more == NULL) {
-		argp_failure(state, CLI_EXIT_USAGE, 0, "no memory for the targets");
+		argp_failure(state, CLI_EXIT_USAGE, 0, "no memory for the command line");
 		return;
 	}
-	update->to = more;
-	update->to[update->to_count++] = text;
+	*words = more;
+	more[(*count)++] = text;
+}
+
+static void add_match(struct argp_state *state, struct update_options *update, const char *text)
+{
+	struct update_match match;
+	char why[200];
+
+	if (!update_match_read(&match, text, why, sizeof(why))) {
+		argp_error(state, "--match: %s", why);
+	}
+	add_word(state, &update->match, &update->match_count, text);
 }
 
 /* The option that follows is known but not built yet: say so by its name. */
@@ -198,7 +216,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		}
 		break;
 	case KEY_TO:
-		add_target(state, update, argument);
+		add_word(state, &update->to, &update->to_count, argument);
+		break;
+	case KEY_MATCH:
+		add_match(state, update, argument);
 		break;
 	case KEY_MODE:
 		read_mode(state, update, argument);
@@ -299,5 +320,7 @@ void update_options_parse(struct update_options *update, int argc, char **argv)
 void update_options_free(struct update_options *update)
 {
 	free(update->to);
+	free(update->match);
+	update->match = NULL;
 	update->to = NULL;
 }

@@ -102,6 +102,9 @@ static void json_end(const struct update_job *job, size_t index, const struct df
 		dfucast_version_format(&status->after, text);
 		cJSON_AddStringToObject(event, "version_after", text);
 	}
+	if (job->told[index].board[0] != '\0') {
+		cJSON_AddStringToObject(event, "board", job->told[index].board);
+	}
 	cJSON_AddNumberToObject(event, "attempts", status->attempts);
 	cJSON_AddStringToObject(event, "holds", holds_name(status->holds));
 	cJSON_AddBoolToObject(event, "skipped_upload", status->skipped_upload);
@@ -294,6 +297,7 @@ struct totals {
 	unsigned counts[DFUCAST_STATE_COUNT];
 	uint64_t sent_bytes;
 	unsigned window_max;
+	unsigned misfits; /* devices that the image is not for */
 };
 
 static void add_up(const struct update_job *job, struct totals *totals)
@@ -305,6 +309,9 @@ static void add_up(const struct update_job *job, struct totals *totals)
 		status_of(job, i, &status);
 		totals->counts[status.state]++;
 		totals->sent_bytes += status.sent_bytes;
+		totals->misfits += status.outcome.err == DFUCAST_ERR_WRONG_BOARD ||
+				   status.outcome.err == DFUCAST_ERR_BOARD_UNTOLD ||
+				   status.outcome.err == DFUCAST_ERR_NO_MATCH;
 		if (status.window_peak > totals->window_max) {
 			totals->window_max = status.window_peak;
 		}
@@ -352,6 +359,10 @@ static void plain_reason(const struct update_job *job, size_t index, const struc
 	printf(").");
 	if (job->ways[index].why[0] != '\0' && dfucast_err_band(err) == DFUCAST_BAND_LINK) {
 		printf(" %s", job->ways[index].why);
+	}
+	if ((err == DFUCAST_ERR_WRONG_BOARD || err == DFUCAST_ERR_BOARDS_DIFFER) &&
+	    job->told[index].board[0] != '\0') {
+		printf(" It is %s.", job->told[index].board);
 	}
 	printf("\n    %s\n", device_hint != NULL ? device_hint : hint_for(err));
 }
@@ -497,6 +508,9 @@ int update_report_end(struct update_job *job)
 	plain_left(job);
 	if (job->runner.read_failed) {
 		return CLI_EXIT_IMAGE;
+	}
+	if (totals.misfits == job->targets.count) {
+		return CLI_EXIT_IMAGE; /* the image is for none of them */
 	}
 	return totals.counts[DFUCAST_STATE_DONE] == job->targets.count ? CLI_EXIT_OK : CLI_EXIT_TARGET;
 }

@@ -81,6 +81,7 @@ struct dfucast_cast_config {
 struct dfucast_cast {
 	bool started;
 	bool gathering;
+	bool open; /**< devices that were checked may begin */
 	bool image_verified;
 	bool streaming; /**< a pass runs */
 	bool held;      /**< somebody held the others back at the last look */

@@ -9,8 +9,9 @@
  *
  * A device's life, as phases:
  *
- *     IDLE -start-> PREPARING -> TAKING -> VERIFYING -> VERIFIED -activate-> ACTIVATING -> ENDED
+ *     IDLE -start-> PREPARING -> CHECKED -> TAKING -> VERIFYING -> VERIFIED -activate-> ACTIVATING -> ENDED
  *
+ * CHECKED is for protocols that compare the devices with each other before any of them is touched; others leave it out.
  * It may fall back (TAKING to PREPARING after a lost link, VERIFIED to PREPARING when what it holds turns out
  * bad), may skip ahead (already done, already staged, on trial), and may go to ENDED from anywhere.
  *
@@ -31,8 +32,9 @@ extern "C" {
 #endif
 
 enum dfucast_phase {
-	DFUCAST_PHASE_IDLE,       /**< not started */
-	DFUCAST_PHASE_PREPARING,  /**< connecting, reading what it is and holds */
+	DFUCAST_PHASE_IDLE,      /**< not started */
+	DFUCAST_PHASE_PREPARING, /**< connecting, reading what it is and holds */
+	DFUCAST_PHASE_CHECKED, /**< may begin, and waits for `open` in the grant: until the others are as far */
 	DFUCAST_PHASE_TAKING,     /**< has joined the stream: erasing, or takes image bytes */
 	DFUCAST_PHASE_VERIFYING,  /**< has all bytes, they are being checked */
 	DFUCAST_PHASE_VERIFIED,   /**< holds the image, waits for activate() */
@@ -112,6 +114,7 @@ struct dfucast_grant {
 	uint32_t tail; /**< first offset in the ring */
 	uint32_t head; /**< first offset not yet in the ring */
 	bool partial;  /**< the ring cannot take more before this device moves: take what there is */
+	bool open; /**< CHECKED devices may begin: all were looked at, or the time to gather them is over */
 };
 
 /** Reads image bytes that lie in the ring; [offset, offset + length) is within the last grant. */

@@ -68,11 +68,14 @@ extern "C" {
 	X(WRONG_BOARD, -85, "wrong_board")                                                                   \
 	X(DOWNGRADE, -86, "downgrade")                                                                       \
 	X(IMAGE_READ, -87, "image_read")                                                                     \
+	X(NO_MATCH, -88, "no_match")                                                                         \
+	X(BOARD_UNTOLD, -89, "board_not_told")                                                               \
 	X(HELD_BARRIER, -97, "held_barrier")                                                                 \
 	X(HELD_MAX_FAILED, -98, "held_max_failed")                                                           \
 	X(BEHIND, -99, "behind")                                                                             \
 	X(DEADLINE, -100, "deadline")                                                                        \
-	X(ABORTED, -101, "aborted")
+	X(ABORTED, -101, "aborted")                                                                          \
+	X(BOARDS_DIFFER, -102, "boards_differ")
 
 enum dfucast_err {
 #define DFUCAST_ERR_ENUM(symbol, number, word) DFUCAST_ERR_##symbol = (number),

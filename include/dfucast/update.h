@@ -22,6 +22,55 @@ enum dfucast_update_mode {
 	DFUCAST_MODE_UPLOAD,       /**< ends `done` verified, nothing activated */
 };
 
+enum dfucast_match_key {
+	DFUCAST_MATCH_END,     /**< the list is over */
+	DFUCAST_MATCH_BOARD,   /**< text; the device's board, OS info `i` */
+	DFUCAST_MATCH_NAME,    /**< text; the device's name, OS info `n` */
+	DFUCAST_MATCH_RUNNING, /**< two struct dfucast_version, low and high; the version that runs */
+	DFUCAST_MATCH_HASH,    /**< bytes; the hash of the image that runs begins with them */
+};
+
+enum dfucast_match_flag {
+	DFUCAST_MATCH_PREFIX = 0x01,    /**< text: what the device tells only begins with it */
+	DFUCAST_MATCH_LOW = 0x02,       /**< the range begins at `low` … */
+	DFUCAST_MATCH_LOW_OPEN = 0x04,  /**< … or right behind it */
+	DFUCAST_MATCH_HIGH = 0x08,      /**< it ends at `high` … */
+	DFUCAST_MATCH_HIGH_OPEN = 0x10, /**< … or right before it */
+	DFUCAST_MATCH_LOW_BUILD = 0x20, /**< `low` has a build number, which is compared too */
+	DFUCAST_MATCH_HIGH_BUILD = 0x40,
+	DFUCAST_MATCH_IF_TOLD = 0x80, /**< text: who does not tell fits too */
+};
+
+/**
+ * One line of a list that says which devices are meant; the last has the key END. Each key that occurs must be fitted
+ * by one of its lines. Boards: '/' and '_' are the same, and a revision ("@1.0.0") that only the device names is not
+ * compared. Running and hash: who runs the plan's image already fits.
+ */
+struct dfucast_match {
+	const void *value; /**< as the key says; text is not NUL-terminated; the caller's */
+	uint8_t key;       /**< enum dfucast_match_key */
+	uint8_t flags;     /**< enum dfucast_match_flag */
+	uint8_t bytes;     /**< of text or hash */
+};
+
+/** What compares: named in the plan, so that a program which never asks does not carry it. Opaque. */
+struct dfucast_update_matcher;
+extern const struct dfucast_update_matcher dfucast_update_matcher;
+
+#define DFUCAST_BOARD_BYTES_MAX 60u
+
+/**
+ * For plans that name no board: what the first device told is the fleet's board. Nobody is touched before all were
+ * asked (or the time to gather them is over), and nobody at all if two of them tell different ones; who comes later and
+ * tells another is left alone. Zero-initialise; one for each run.
+ */
+struct dfucast_update_boards {
+	uint8_t bytes;                       /**< of the first board told; 0: none yet */
+	bool differ;                         /**< two told different ones before anybody was touched */
+	bool open;                           /**< somebody went on */
+	char board[DFUCAST_BOARD_BYTES_MAX]; /**< its beginning */
+};
+
 /**
  * The job, the same for all devices. Times in milliseconds; a zero takes the default named beside it.
  * Pointers must stay valid while any device runs.
@@ -52,6 +101,16 @@ struct dfucast_update_plan {
 	uint32_t wait_ms;    /**< a link may stay unopened or lost so long; 0: 20000 */
 	uint32_t return_ms;  /**< from reset to the first answer; 0: 60000 and 250 per KiB of image */
 	uint32_t quiet_ms;   /**< silence after a reset on a console link; 0: 5000 */
+	/** &dfucast_update_matcher where `matches` or `boards` are given; NULL: neither of them counts. */
+	const struct dfucast_update_matcher *matcher;
+	/** Lists one after the other; a device's begins at its `match`. NULL: any device is meant. What does not fit is
+	 *  skipped, untouched; so is who is asked for its board or name and does not tell (but for IF_TOLD). */
+	const struct dfucast_match *matches;
+	struct dfucast_update_boards *boards; /**< NULL: boards are not compared with each other */
+	/** A device told its board: @p text of @p length bytes, from the air; valid during the call. NULL: not wanted.
+	 *  Must not call back into the cast. */
+	void (*told)(void *context, const void *device, const char *text, size_t length);
+	void *told_context;
 };
 
 /** What a step waits for. The number is `step` in outcomes. */
@@ -62,7 +121,9 @@ enum dfucast_update_state {
 	DFUCAST_UPDATE_PARAMS,   /**< answer: buffer size and count */
 	DFUCAST_UPDATE_MODE,     /**< answer: bootloader mode */
 	DFUCAST_UPDATE_SLOTS,    /**< answer: slot sizes */
+	DFUCAST_UPDATE_INFO,     /**< answer: board, or name, where the plan asks for them */
 	DFUCAST_UPDATE_INSPECT,  /**< answer: image list, decides what is to be done */
+	DFUCAST_UPDATE_MUSTER,   /**< the others: all are asked for their boards before anybody is touched */
 	DFUCAST_UPDATE_ERASE,    /**< answer: slot erased (only where a fresh start is forced) */
 	DFUCAST_UPDATE_FIRST,    /**< answer to the first chunk, after the server's erase */
 	DFUCAST_UPDATE_STREAM,   /**< image bytes and their answers */
@@ -85,7 +146,7 @@ enum dfucast_update_state {
 const char *dfucast_update_state_name(enum dfucast_update_state state);
 
 /**
- * One device. Opaque; zero-initialise. Size is what a device costs, see `./dev size`. The shortest members come first:
+ * One device. Opaque but for `match`; zero-initialise. Size is what a device costs, see `./dev size`. The shortest members come first:
  * a Cortex-M's 2-byte loads reach 31 bytes into a struct for bytes, 62 for halfwords, 124 for words.
  */
 struct dfucast_update {
@@ -98,18 +159,19 @@ struct dfucast_update {
 	uint8_t boot_mode;       /**< as told, where it is not a swap mode */
 	uint8_t link_flags;      /**< enum dfucast_link_flag */
 	uint8_t buffer_overhead; /**< of the link's framing in the device's buffer, bytes */
-	uint8_t window;          /**< requests that may be in flight */
-	uint8_t window_peak;
+	uint8_t window : 4;      /**< requests that may be in flight */
+	uint8_t window_peak : 4;
 	uint8_t retries; /**< of the present request */
 	uint8_t stalls;  /**< answers without progress since the last progress */
-	uint8_t reconnects;
-	uint8_t attempts;        /**< uploads begun */
+	uint8_t reconnects : 4;
+	uint8_t attempts : 4;    /**< uploads begun */
 	uint8_t resets : 4;      /**< resets asked of a device that did not take the first one */
 	uint8_t recoveries : 4;  /**< times found in serial recovery */
 	uint8_t tx_ticks;        /**< looks at the begun frame that still is not out */
 	uint8_t sample_sequence; /**< request whose round trip is being measured */
 	uint8_t tx_sequence;     /**< request whose frame is begun, when TX is set */
 	uint16_t error_group;    /**< the device's own words, for the outcome */
+	uint16_t match; /**< the caller's, before the start: where its list begins in the plan's matches */
 	struct dfucast_smp_client client;
 	uint16_t error_rc;
 	uint16_t frame_max;   /**< longest frame to send */

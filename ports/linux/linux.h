@@ -50,8 +50,8 @@ struct dfucast_linux_target {
 	uint16_t line_buffers; /**< serial, tcp: how many of them; default 2 */
 	bool lines_given;      /**< one of both was in the text: then they limit every console frame */
 	char label[64];        /**< from a target file, "" otherwise */
-	char match[128];       /**< from a target file: KEY=VALUE, "" otherwise */
-	char passkey[16];      /**< from a target file, "" otherwise */
+	char match[128];  /**< from a target file: KEY=VALUE, several with a blank between; "" otherwise */
+	char passkey[16]; /**< from a target file, "" otherwise */
 };
 
 /** What a target text turned out to be. */

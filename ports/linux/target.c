@@ -317,10 +317,17 @@ static enum dfucast_linux_parse file_word(struct dfucast_linux_target *target, c
 
 		if (strncmp(word, keys[i], length) != 0)
 			continue;
-		if (strlen(word + length) >= sizes[i])
+		size_t used = 0;
+
+		if (fields[i] == target->match && fields[i][0] != '\0') { /* each match= is one more */
+			used = strlen(fields[i]) + 1;
+		}
+		if (used + strlen(word + length) >= sizes[i])
 			return say(why, DFUCAST_LINUX_PARSE_WRONG,
 				   "%s has more than %zu characters. Shorten it.", keys[i], sizes[i] - 1);
-		(void)snprintf(fields[i], sizes[i], "%s", word + length);
+		if (used > 0)
+			fields[i][used - 1] = ' ';
+		(void)snprintf(fields[i] + used, sizes[i] - used, "%s", word + length);
 		return DFUCAST_LINUX_PARSE_OK;
 	}
 	return say(why, DFUCAST_LINUX_PARSE_WRONG,

@@ -4,7 +4,7 @@
  *
  *   peer.c         links, pieces, buffers, the worker queue, faults, time
  *   server.c       one request to one answer: header, errors, dispatch
- *   os_group.c     echo, reset, params, bootloader info
+ *   os_group.c     echo, reset, params, info, bootloader info
  *   image_group.c  list, set-state, upload, erase, slot info
  *   boot.c         slots, trailers, what the bootloader does at a reset
  *   image.c        MCUboot images: making and reading them; SHA-256

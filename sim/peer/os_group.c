@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Group 0 of the model peripheral: echo, reset, params, bootloader info. */
+/* Group 0 of the model peripheral: echo, reset, params, info of the system and of the bootloader. */
 #include "internal.h"
 #include <string.h>
 #include <zcbor_encode.h>
 
-enum { ECHO = 0, CONSOLE_ECHO = 1, RESET = 5, PARAMS = 6, BOOTLOADER = 8 };
+enum { ECHO = 0, CONSOLE_ECHO = 1, RESET = 5, PARAMS = 6, INFO = 7, BOOTLOADER = 8 };
 
 static void bootloader(struct sim_peer_call *call, const struct sim_peer_arguments *arguments)
 {
@@ -21,12 +21,36 @@ static void bootloader(struct sim_peer_call *call, const struct sim_peer_argumen
 	}
 }
 
+/* One letter at a time, and no letter is `s`. */
+static void info(struct sim_peer_call *call, const struct sim_peer_arguments *arguments)
+{
+	const struct sim_peer_config *config = &call->peer->config;
+	char letter = arguments->text.len == 0 ? 's' : (char)arguments->text.value[0];
+	const char *output = "Zephyr";
+
+	if (call->peer->state == SIM_PEER_RECOVERY || config->board == NULL) {
+		call->rc = 8;
+		return;
+	}
+	if (arguments->text.len > 1 || (letter != 's' && letter != 'i' && letter != 'n')) {
+		call->group_rc = 2;
+		return;
+	}
+	if (letter == 'i') {
+		output = config->board;
+	} else if (letter == 'n') {
+		output = config->name != NULL ? config->name : "unknown";
+	}
+	zcbor_tstr_put_lit(call->out, "output");
+	zcbor_tstr_put_term(call->out, output, 64);
+}
+
 void sim_peer_os_call(struct sim_peer_call *call)
 {
 	struct sim_peer *peer = call->peer;
 	struct sim_peer_arguments arguments;
 
-	if ((call->command == ECHO || call->command == BOOTLOADER) &&
+	if ((call->command == ECHO || call->command == BOOTLOADER || call->command == INFO) &&
 	    !sim_peer_arguments_decode(call->body, call->body_length, &arguments)) {
 		call->rc = 3;
 		return;
@@ -45,6 +69,8 @@ void sim_peer_os_call(struct sim_peer_call *call)
 		zcbor_uint32_put(call->out, peer->config.buf_size);
 		zcbor_tstr_put_lit(call->out, "buf_count");
 		zcbor_uint32_put(call->out, peer->config.buf_count);
+	} else if (call->command == INFO && call->op == 0) {
+		info(call, &arguments);
 	} else if (call->command == BOOTLOADER && call->op == 0) {
 		bootloader(call, &arguments);
 	} else {

@@ -90,6 +90,8 @@ struct sim_peer_config {
 	 *  CPU and flash. service_ms, page_erase_ms and write_us_per_kib do not count then. */
 	bool outside;
 	bool dead_image;           /**< anything but the factory image boots and is never heard of */
+	const char *board;         /**< told by OS info `i`; NULL: built without OS info */
+	const char *name;          /**< told by OS info `n`; NULL: "unknown" */
 	int8_t mode;               /**< bootloader mode, or SIM_PEER_MODE_ABSENT */
 	uint32_t slot_bytes;       /**< each of the two */
 	uint32_t page_bytes;       /**< erase unit */

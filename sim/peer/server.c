@@ -49,7 +49,7 @@ static bool decode_value(zcbor_state_t *in, const struct zcbor_string *key, stru
 	if (key_is(key, "hash")) {
 		return zcbor_bstr_decode(in, &a->hash);
 	}
-	if (key_is(key, "d") || key_is(key, "query")) {
+	if (key_is(key, "d") || key_is(key, "query") || key_is(key, "format")) {
 		return zcbor_tstr_decode(in, &a->text);
 	}
 	return zcbor_any_skip(in, NULL);

@@ -22,6 +22,8 @@
 
 #define SIM_FLEET_LINKS_MAX 20u
 #define SIM_FLEET_NOBODY UINT32_MAX
+#define SIM_FLEET_BOARDS_BYTES 128u
+#define SIM_FLEET_BOARD_BYTES 64u
 
 /** What goes wrong, beside `per_ppm`. Devices are indexes, SIM_FLEET_NOBODY: none. */
 struct sim_fleet_faults {
@@ -48,6 +50,9 @@ struct sim_fleet_options {
 	uint32_t canary, barrier, max_failed;
 	uint32_t gather_ms, straggle_ms; /**< struct dfucast_cast_config's; straggle_ms 0: its default */
 	uint8_t mode;                    /**< enum dfucast_update_mode */
+	/** Boards that the devices tell, with commas between: device i has the (i mod count)-th, "-" tells none. Their
+	 *  names are sim-0, sim-1 … */
+	char boards[SIM_FLEET_BOARDS_BYTES];
 	/* A real image instead of a made one: both or none, the caller's memory while the fleet lives. */
 	const uint8_t *image;                   /**< air.image bytes */
 	const struct dfucast_update_plan *plan; /**< copied; its `mode` counts */
@@ -59,6 +64,8 @@ struct sim_fleet_options {
 };
 
 void sim_fleet_defaults(struct sim_fleet_options *options);
+/** The board of device @p index out of a list as in `boards`. @return NULL: it tells none; else @p board */
+const char *sim_fleet_board(const char *boards, uint32_t index, char board[SIM_FLEET_BOARD_BYTES]);
 /**
  * "seed=1&image_kb=256&loss=0.01&n=8&slow=3&slow_loss=0.3&drops=2&never_returns=1&reverts=2&power=0&power_loss=7&links=4"
  * and all of limit.py's names. @return NULL; or what is wrong, static storage, with *at at the key.

@@ -50,6 +50,8 @@ struct fleet_device {
 	uint16_t notify_length; /* answer being notified in pieces */
 	uint16_t notify_sent;
 	uint8_t notify[FLEET_ANSWER_BYTES_MAX];
+	char board[SIM_FLEET_BOARD_BYTES];
+	char name[16];
 };
 
 struct sim_fleet {

@@ -11,7 +11,8 @@ void sim_fleet_defaults(struct sim_fleet_options *options)
 					      .drop_window_ms = 10000,
 					      .canary = 1,
 					      .gather_ms = 10000,
-					      .mode = DFUCAST_MODE_TEST_CONFIRM};
+					      .mode = DFUCAST_MODE_TEST_CONFIRM,
+					      .boards = "nrf52840dk/nrf52840"};
 	sim_air_defaults(&options->air);
 	options->faults = (struct sim_fleet_faults){.slow = SIM_FLEET_NOBODY,
 						    .slow_ppm = 300000,
@@ -19,6 +20,27 @@ void sim_fleet_defaults(struct sim_fleet_options *options)
 						    .reverts = SIM_FLEET_NOBODY,
 						    .power = SIM_FLEET_NOBODY,
 						    .power_loss = 1};
+}
+
+const char *sim_fleet_board(const char *boards, uint32_t index, char board[SIM_FLEET_BOARD_BYTES])
+{
+	const char *at = boards;
+	uint32_t count = 1;
+
+	for (const char *comma = strchr(boards, ','); comma != NULL; comma = strchr(comma + 1, ',')) {
+		count++;
+	}
+	for (index %= count; index > 0; index--) {
+		at = strchr(at, ',') + 1;
+	}
+	size_t length = strcspn(at, ",");
+
+	if (length == 0 || length >= SIM_FLEET_BOARD_BYTES || (length == 1 && at[0] == '-')) {
+		return NULL;
+	}
+	memcpy(board, at, length);
+	board[length] = 0;
+	return board;
 }
 
 static bool whole(const char *text, size_t length, uint64_t max, uint64_t *value)
@@ -100,6 +122,14 @@ static int set(struct sim_fleet_options *o, const char *key, size_t key_length, 
 
 	if (key_is("seed", key, key_length)) {
 		return whole(text, length, UINT64_MAX, &o->seed) ? 0 : -2;
+	}
+	if (key_is("board", key, key_length)) {
+		if (length == 0 || length >= sizeof(o->boards)) {
+			return -2;
+		}
+		memcpy(o->boards, text, length);
+		o->boards[length] = 0;
+		return 0;
 	}
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (!key_is(keys[i].name, key, key_length)) {

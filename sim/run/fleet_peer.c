@@ -48,6 +48,9 @@ void fleet_peer_create(struct sim_fleet *fleet, uint16_t index)
 	config.observe = observe;
 	config.dead_image = index == faults->never_returns || index == faults->reverts;
 	config.watchdog_ms = index == faults->reverts ? WATCHDOG_MS : 0;
+	config.board = sim_fleet_board(fleet->options.boards, index, device->board);
+	config.name = device->name;
+	snprintf(device->name, sizeof(device->name), "sim-%u", index);
 	config.power_loss = index == faults->power ? faults->power_loss : 0;
 	sim_peer_init(&device->peer, &config, fleet->factory, fleet->factory_bytes, 0);
 	if (fleet->options.air.erase != SIM_AIR_ERASE_NONE) {

@@ -10,6 +10,7 @@ struct view {
 	uint32_t lowest_waiting; /* smallest offset wanted by a device that is not in the pass */
 	uint32_t lowest_kept;    /* smallest offset still needed by a device in the pass */
 	unsigned int waiting;    /* devices that want bytes and are not in the pass */
+	unsigned int checked;    /* devices that wait until all are checked */
 	unsigned int in_pass;
 	unsigned int starving; /* in the pass, and have taken all the ring can give */
 };
@@ -60,6 +61,7 @@ static void look(struct dfucast_cast *cast, struct view *view)
 		struct dfucast_cast_target *target = &cast->config.targets[i];
 		struct dfucast_want want;
 
+		view->checked += dfucast_cast_phase(cast, i) == DFUCAST_PHASE_CHECKED;
 		if (!((target->flags & CAST_IN_PASS) ? needs(cast, i, &want) : taking(cast, i, &want))) {
 			target->flags = (uint8_t)(target->flags & ~CAST_IN_PASS);
 			continue;
@@ -184,8 +186,8 @@ static bool others_come(struct dfucast_cast *cast, const struct view *view, uint
 		struct dfucast_want want;
 
 		idle += phase == DFUCAST_PHASE_IDLE;
-		busy += phase == DFUCAST_PHASE_PREPARING || phase == DFUCAST_PHASE_TAKING ||
-			phase == DFUCAST_PHASE_ACTIVATING;
+		busy += phase == DFUCAST_PHASE_PREPARING || phase == DFUCAST_PHASE_CHECKED ||
+			phase == DFUCAST_PHASE_TAKING || phase == DFUCAST_PHASE_ACTIVATING;
 		if (phase == DFUCAST_PHASE_PREPARING ||
 		    (taking(cast, i, &want) && want.patient && want.keep < view->lowest_waiting)) {
 			uint32_t waited = target->blocked_ms + elapsed_ms;
@@ -223,13 +225,17 @@ void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t elapsed_ms, uin
 	if (charge && let_stragglers_go(cast, elapsed_ms)) {
 		look(cast, &view);
 	}
+	if (view.checked > 0 && !cast->open) {
+		cast->open = may_begin(cast, &view, elapsed_ms, now);
+		cast->gathering &= !cast->open;
+	}
 	if (view.in_pass > 0) {
 		return;
 	}
 	cast->streaming = false;
-	if (view.waiting == 0) {
+	if (view.waiting + view.checked == 0) {
 		cast->gathering = false; /* the one that began it is gone: the next begins anew */
-	} else if (may_begin(cast, &view, elapsed_ms, now)) {
+	} else if (view.waiting > 0 && may_begin(cast, &view, elapsed_ms, now)) {
 		begin_pass(cast, &view);
 		look(cast, &view); /* joins */
 	}

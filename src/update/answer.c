@@ -39,9 +39,8 @@ static bool later(const struct dfucast_update_plan *plan, struct dfucast_update 
 	return false;
 }
 
-/* Busy: the same later, or refused in the end. What it is busy with must not pass for "does not have it". */
-static bool was_busy(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		     const struct dfucast_smp_error *error, uint32_t now)
+bool dfucast_update_was_busy(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			     const struct dfucast_smp_error *error, uint32_t now)
 {
 	if (!dfucast_update_says_busy(error)) {
 		return false;
@@ -86,7 +85,7 @@ static void params_answer(const struct dfucast_update_plan *plan, struct dfucast
 	if (most > DFUCAST_SMP_PENDING_MAX) {
 		most = DFUCAST_SMP_PENDING_MAX;
 	}
-	u->window = (uint8_t)(window < most ? window : most);
+	u->window = (window < most ? window : most) & 0xFu;
 	dfucast_update_enter(u, DFUCAST_UPDATE_MODE);
 }
 
@@ -99,7 +98,7 @@ static void mode_answer(const struct dfucast_update_plan *plan, struct dfucast_u
 		update_set(u, UPDATE_MALFORMED);
 		return;
 	}
-	if (was_busy(plan, u, error, now)) {
+	if (dfucast_update_was_busy(plan, u, error, now)) {
 		return;
 	}
 	update_clear(u, UPDATE_MODE_UNKNOWN);
@@ -132,7 +131,7 @@ static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_
 		update_set(u, UPDATE_MALFORMED);
 		return;
 	}
-	if (was_busy(plan, u, error, now)) {
+	if (dfucast_update_was_busy(plan, u, error, now)) {
 		return;
 	}
 	if (error->rc == 0) {
@@ -156,7 +155,11 @@ static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_
 		dfucast_update_fail(u, DFUCAST_ERR_IMAGE_TOO_LARGE);
 		return;
 	}
-	dfucast_update_enter(u, DFUCAST_UPDATE_INSPECT);
+	if (plan->matcher != NULL) {
+		plan->matcher->identify(plan, u);
+	} else {
+		dfucast_update_enter(u, DFUCAST_UPDATE_INSPECT);
+	}
 }
 
 static void list_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, const uint8_t *body,
@@ -241,6 +244,9 @@ static void short_answer(const struct dfucast_update_plan *plan, struct dfucast_
 		return;
 	case DFUCAST_SMP_REQUEST_IMG_SLOTS:
 		slots_answer(plan, u, body, length, &error, now);
+		return;
+	case DFUCAST_SMP_REQUEST_INFO:
+		plan->matcher->answer(plan, u, body, length, &error, now);
 		return;
 	case DFUCAST_SMP_REQUEST_IMG_LIST:
 		list_answer(plan, u, body, length, &error, now);

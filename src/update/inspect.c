@@ -134,6 +134,18 @@ static void on_trial(const struct dfucast_update_plan *plan, struct dfucast_upda
 	}
 }
 
+void dfucast_update_begin_work(const struct dfucast_update_plan *plan, struct dfucast_update *u, bool open)
+{
+	if (plan->matcher != NULL && !plan->matcher->may_begin(plan, u, open)) {
+		return;
+	}
+	if (u->acked == plan->image_bytes) {
+		dfucast_update_enter(u, DFUCAST_UPDATE_VERIFY);
+	} else {
+		dfucast_update_upload_begin(plan, u, DFUCAST_ERR_NO_PROGRESS);
+	}
+}
+
 static void inspect(const struct dfucast_update_plan *plan, struct dfucast_update *u, const struct view *view,
 		    uint32_t now)
 {
@@ -150,6 +162,9 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 	if (view->active == NULL) {
 		dfucast_update_fail(u,
 				    DFUCAST_ERR_NOT_LISTED); /* which slot runs is not known: touch nothing */
+		return;
+	}
+	if (plan->matcher != NULL && !plan->matcher->is_meant(plan, u, view->active, view->active_is_ours)) {
 		return;
 	}
 	remember_before(u, view->active);
@@ -202,10 +217,10 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 		}
 		u->holds = view->ours_pending ? DFUCAST_HOLDS_PENDING : DFUCAST_HOLDS_STAGED;
 		u->acked = plan->image_bytes;
-		dfucast_update_enter(u, DFUCAST_UPDATE_VERIFY);
-		return;
+	} else {
+		u->acked = 0;
 	}
-	dfucast_update_upload_begin(plan, u, DFUCAST_ERR_NO_PROGRESS);
+	dfucast_update_begin_work(plan, u, false);
 }
 
 static void check_verify(const struct dfucast_update_plan *plan, struct dfucast_update *u,

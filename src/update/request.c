@@ -80,6 +80,10 @@ static size_t build(const struct dfucast_update_plan *plan, const struct dfucast
 		length =
 		    dfucast_smp_request_encode(scratch, SHORT_FRAME_BYTES_MAX, id, request, "query", "mode");
 		break;
+	case DFUCAST_SMP_REQUEST_INFO:
+		length = dfucast_smp_request_encode(scratch, SHORT_FRAME_BYTES_MAX, id, request, "format",
+						    update_has(u, UPDATE_ASKS_BOARD) ? "i" : "n");
+		break;
 	case DFUCAST_SMP_REQUEST_IMG_ERASE:
 		/* Slot 1 of image 0 is the server's own default, and all that old servers know. */
 		length = dfucast_smp_image_erase_encode(scratch, SHORT_FRAME_BYTES_MAX, id,
@@ -172,7 +176,7 @@ static bool choose(const struct dfucast_update_plan *plan, struct dfucast_update
 			u->sent_max = u->next;
 		}
 		if (u->client.count > u->window_peak) {
-			u->window_peak = u->client.count;
+			u->window_peak = u->client.count & 0xFu;
 		}
 	} else {
 		return false;
@@ -192,6 +196,9 @@ size_t dfucast_update_begin(const void *plan, void *device, const struct dfucast
 	uint8_t scratch[SHORT_FRAME_BYTES_MAX];
 	uint16_t data_bytes;
 
+	if (u->state == DFUCAST_UPDATE_MUSTER && grant->open && !update_has(u, UPDATE_TX)) {
+		dfucast_update_begin_work(plan, u, true);
+	}
 	if (!update_has(u, UPDATE_LINK) || u->state == DFUCAST_UPDATE_ENDED ||
 	    (!update_has(u, UPDATE_TX) && !choose(plan, u, grant, now))) {
 		return 0;

@@ -6,6 +6,7 @@
  *   request.c   which frame to send next, and its bytes
  *   answer.c    answers to everything but uploads
  *   inspect.c   what an image list means, before and after the reset
+ *   match.c     whether the device is one of those that are meant
  *   upload.c    the stream: window, offsets, loss
  */
 #ifndef DFUCAST_UPDATE_INTERNAL_H
@@ -36,10 +37,13 @@ enum update_flag {
 	UPDATE_RUNS_OURS = 0x80000, /* the plan's image was seen active */
 	UPDATE_MODE_UNKNOWN = 0x8000,
 	UPDATE_SLOT_UNKNOWN = 0x10000,
-	UPDATE_SOAKED = 0x20000,      /* the soak is over, or there is none */
-	UPDATE_PROBES = 0x40000,      /* buf_count >= 3 is known: an echo may follow the first chunk */
-	UPDATE_HEARD = 0x200000,      /* it has answered something in this run */
-	UPDATE_WILL_RESET = 0x400000, /* it said it would: not to be asked again */
+	UPDATE_SOAKED = 0x20000,           /* the soak is over, or there is none */
+	UPDATE_PROBES = 0x40000,           /* buf_count >= 3 is known: an echo may follow the first chunk */
+	UPDATE_HEARD = 0x200000,           /* it has answered something in this run */
+	UPDATE_WILL_RESET = 0x400000,      /* it said it would: not to be asked again */
+	UPDATE_ASKS_BOARD = 0x10000000u,   /* INFO: the board is asked for, else the name */
+	UPDATE_BOARD_UNTOLD = 0x20000000u, /* the plan asks for its board, and it does not tell */
+	UPDATE_NAME_UNTOLD = 0x40000000u,  /* the same for its name */
 };
 
 /* struct dfucast_smp_pending.length, upload: a later answer, or a jump back, has made this request's own answer
@@ -144,9 +148,30 @@ bool dfucast_update_says(const struct dfucast_smp_error *error, enum dfucast_smp
 /* The device may take the same request later. */
 bool dfucast_update_says_busy(const struct dfucast_smp_error *error);
 
+/* Busy: the same later, or refused in the end. What it is busy with must not pass for "does not have it". */
+bool dfucast_update_was_busy(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			     const struct dfucast_smp_error *error, uint32_t now);
+
 /* inspect.c: what a list that decoded well and whose error is 0 means in the present state. */
 void dfucast_update_judge(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			  const struct dfucast_smp_image_list *list, uint32_t now);
+/* It may be updated: on to the upload, or with the image staged (acked: all of it) to its check. MUSTER comes first
+ * where boards are compared; `open`: it is over. */
+void dfucast_update_begin_work(const struct dfucast_update_plan *plan, struct dfucast_update *u, bool open);
+
+/* match.c */
+struct dfucast_update_matcher {
+	/* The slots are known: asks for what the plan wants to know of the device, then for its images. */
+	void (*identify)(const struct dfucast_update_plan *plan, struct dfucast_update *u);
+	/* INFO was answered. */
+	void (*answer)(const struct dfucast_update_plan *plan, struct dfucast_update *u, const uint8_t *body,
+		       size_t length, struct dfucast_smp_error *error, uint32_t now);
+	/* What runs there decides the rest. False: it is not meant, and has ended. */
+	bool (*is_meant)(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			 const struct dfucast_smp_slot *active, bool is_ours);
+	/* Its list asks for the update. True: at once; false: it waits in MUSTER, or has ended. */
+	bool (*may_begin)(const struct dfucast_update_plan *plan, struct dfucast_update *u, bool open);
+};
 
 /* upload.c */
 /* Sends the image from its first chunk; `why` is how it ends when that was tried enough. */

@@ -18,6 +18,7 @@ from fleet import Trace, assert_runs
 
 EXIT_USAGE, EXIT_IMAGE = 1, 2
 ERRORS_MD = (fixtures.ROOT / "docs/errors.md").read_text()
+BOARD = "qemu_cortex_m0/nrf51822"
 NAME = "app_update.bin"
 BARE_HEX = 268435456  # becomes 0x10000000 without quotes, as some builds wrote it
 
@@ -29,7 +30,7 @@ def image():
 
 def entry(image, **more):
     """What the manifest says of a file; None takes a key out."""
-    keys = {"type": "application", "board": "bbc_microbit", "soc": "nRF51822_QFAA", "load_address": 98304,
+    keys = {"type": "application", "board": BOARD, "soc": "nRF51822_QFAA", "load_address": 98304,
             "image_index": "0", "slot_index_primary": "1", "slot_index_secondary": "2", "version_MCUBOOT": "1.5.0+0",
             "size": len(image), "file": NAME, "modtime": 1656520000}  # fmt: skip
     return {key: value for key, value in (keys | more).items() if value is not None}
@@ -90,7 +91,7 @@ GOOD = {
 @pytest.mark.parametrize("name", GOOD)
 def test_good(name, image, tmp_path, bad_server):
     path = make(tmp_path / "p.zip", manifest(entry(image, **GOOD[name])), [(NAME, image)])
-    server = bad_server()
+    server = bad_server(board=BOARD)
     result = conftest.run_dfucast("update", path, "--to", server.target, "--json", "--mode", "upload")
     assert result.code == 0 and result.summary["done"] == 1, result
     (told,) = result.of("image")
@@ -138,7 +139,7 @@ def test_inspect_for_people(image, tmp_path):
     path = make(tmp_path / "p.zip", manifest(entry(image)), [(NAME, image)])
     looked = conftest.run_dfucast("image", "inspect", path)
     assert looked.code == 0
-    for words in ("sensor, 1 file", NAME, "application", "bbc_microbit", "payload hash  ok", "version       1.5.0"):
+    for words in ("sensor, 1 file", NAME, "application", BOARD, "payload hash  ok", "version       1.5.0"):
         assert words in looked.out, looked
 
 

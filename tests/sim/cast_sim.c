@@ -498,6 +498,7 @@ void cast_sim_begin(struct cast_sim *sim)
 	for (uint16_t i = 0; i < sim->count; i++) {
 		struct cast_sim_node *node = &sim->nodes[i];
 
+		sim->devices[i].match = node->match;
 		node->config.context = node;
 		node->config.observe = cast_sim_observe;
 		sim_peer_init(&node->peer, &node->config, sim->factory, sim->factory_bytes, sim->now);

@@ -52,6 +52,7 @@ struct cast_sim_node {
 	uint32_t preset_bytes;
 	bool preset_magic;
 	bool preset_image_ok;
+	uint16_t match;   /**< where the device's list begins in the plan's matches */
 	bool preset_boot; /**< reset once before the start: a pending preset is on trial */
 
 	/* results */

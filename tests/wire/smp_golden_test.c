@@ -213,6 +213,25 @@ static void section_2_errors(void **state)
 	}
 }
 
+static void section_3_0_info(void **state)
+{
+	const struct dfucast_smp_text letter = {"i", 1};
+	struct dfucast_smp_error error;
+	struct dfucast_smp_text told;
+	uint8_t frame[32];
+	int length = dfucast_smp_info_encode(frame, sizeof(frame), id_of(DFUCAST_SMP_V2, 0x18), letter);
+	struct bytes body = body_of("09 00 00 1D 00 00 18 07 | BF 66 6F 75 74 70 75 74"
+				    " 73 6E 72 66 35 32 38 34 30 64 6B 2F 6E 72 66 35 32 38 34 30 FF",
+				    1, 1, 0, 0x18, 7);
+
+	(void)state;
+	frame_is(frame, length, "08 00 00 0A 00 00 18 07 | A1 66 66 6F 72 6D 61 74 61 69");
+	assert_int_equal(dfucast_smp_info_decode(body.data, body.length, &error, &told), 0);
+	error_is(error, DFUCAST_GROUP_NONE, 0, false);
+	assert_int_equal(told.length, 19);
+	assert_memory_equal(told.text, "nrf52840dk/nrf52840", 19);
+}
+
 static void section_3_1_slot_info(void **state)
 {
 	uint8_t frame[16];
@@ -417,11 +436,17 @@ static void section_5_1_image_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(section_1_echo),         cmocka_unit_test(section_1_reset_v1),
-	    cmocka_unit_test(section_1_params),       cmocka_unit_test(section_1_bootloader_mode),
-	    cmocka_unit_test(section_2_errors),       cmocka_unit_test(section_3_1_slot_info),
-	    cmocka_unit_test(section_3_1_requests),   cmocka_unit_test(section_3_4_file_read_raw),
-	    cmocka_unit_test(section_3_5_shell_raw),  cmocka_unit_test(section_4_7_upload),
+	    cmocka_unit_test(section_1_echo),
+	    cmocka_unit_test(section_1_reset_v1),
+	    cmocka_unit_test(section_1_params),
+	    cmocka_unit_test(section_1_bootloader_mode),
+	    cmocka_unit_test(section_2_errors),
+	    cmocka_unit_test(section_3_1_slot_info),
+	    cmocka_unit_test(section_3_0_info),
+	    cmocka_unit_test(section_3_1_requests),
+	    cmocka_unit_test(section_3_4_file_read_raw),
+	    cmocka_unit_test(section_3_5_shell_raw),
+	    cmocka_unit_test(section_4_7_upload),
 	    cmocka_unit_test(section_5_1_image_list),
 	};
 
