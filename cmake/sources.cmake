@@ -14,6 +14,10 @@ set(DFUCAST_CORE_SOURCES
   src/framing/cobs.c
   src/framing/raw.c
   src/ble/fragment.c
+  src/ble/params.c
+  src/ble/scan.c
+  src/ble/door.c
+  src/ble/setup.c
   src/image/version.c
   src/image/parse.c
   src/image/digest.c
@@ -50,6 +54,10 @@ set(DFUCAST_CORE_SOURCES
   src/gateway/session.c
   src/gateway/images.c
   src/gateway/fleet.c
+  src/central/central.c
+  src/central/seek.c
+  src/central/next.c
+  src/central/user.c
 )
 
 set(DFUCAST_PORT_LINUX_SOURCES

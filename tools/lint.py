@@ -24,11 +24,14 @@ LAYERS = {
     "update": {"util", "image", "smp"},
     "cast": {"util"},
     "gateway": {"util"},
+    "central": {"util"},
 }
 # Which layer a public header belongs to. "base" is open to all; "consumer" is the seam between cast and update.
 HEADERS = {
     "err": "base", "port": "base", "frame": "base",
-    "framing": "framing", "ble": "ble", "image": "image",
+    "framing": "framing", "image": "image",
+    "ble": "ble", "ble_params": "ble", "ble_scan": "ble", "ble_event": "ble", "ble_door": "ble", "ble_setup": "ble",
+    "ble_central": "central",
     "smp": "smp", "smp_os": "smp", "smp_img": "smp", "smp_server": "smp", "smp_fleet": "smp",
     "consumer": "consumer", "update": "update", "cast": "cast", "ring": "cast", "gateway": "gateway",
 }  # fmt: skip
@@ -42,6 +45,7 @@ PUBLIC = {
     "update": {"base", "image", "smp", "consumer", "update"},
     "cast": {"base", "consumer", "cast"},
     "gateway": {"base", "image", "smp", "consumer", "update", "cast", "gateway"},
+    "central": {"base", "ble", "consumer", "cast", "central"},
     "base": {"base"},
 }
 

@@ -38,6 +38,11 @@ static const struct advice advice[] = {
      "Check baud and framing: ?baud=115200, ?framing=console, raw or cobs."},
     {DFUCAST_ERR_NAME_UNKNOWN, "the host name has no address",
      "Check the spelling of the name, or give the address itself."},
+    {DFUCAST_ERR_NEEDS_PAIRING, "the device's SMP server answers paired centrals only",
+     "Pair with the device: give its passkey, if it shows or has one, or build its firmware without "
+     "CONFIG_MCUMGR_TRANSPORT_BT_AUTHEN."},
+    {DFUCAST_ERR_NO_SERVICE, "the device has no SMP service over Bluetooth LE",
+     "Check that it is the right device, and that its firmware has CONFIG_MCUMGR_TRANSPORT_BT."},
     {DFUCAST_ERR_MALFORMED, "the device's answer cannot be understood",
      "Look at the answer with --trace FILE; the device's firmware may be faulty or very old."},
     {DFUCAST_ERR_REFUSED, "the device refused",

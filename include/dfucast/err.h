@@ -40,6 +40,8 @@ extern "C" {
 	X(SILENT, -37, "silent")                                                                             \
 	X(GARBLED, -38, "garbled")                                                                           \
 	X(NAME_UNKNOWN, -39, "name_unknown")                                                                 \
+	X(NEEDS_PAIRING, -40, "needs_pairing")                                                               \
+	X(NO_SERVICE, -41, "no_smp_service")                                                                 \
 	X(MALFORMED, -48, "malformed_answer")                                                                \
 	X(REFUSED, -49, "refused")                                                                           \
 	X(NOT_SUPPORTED, -50, "not_supported")                                                               \

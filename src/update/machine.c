@@ -308,7 +308,8 @@ static void resynced(const void *plan, void *device, uint32_t now)
 static bool is_lasting(enum dfucast_err err)
 {
 	return err == DFUCAST_ERR_NO_PERMISSION || err == DFUCAST_ERR_PORT_BUSY ||
-	       err == DFUCAST_ERR_NO_SUCH_PORT || err == DFUCAST_ERR_NAME_UNKNOWN;
+	       err == DFUCAST_ERR_NO_SUCH_PORT || err == DFUCAST_ERR_NAME_UNKNOWN ||
+	       err == DFUCAST_ERR_NEEDS_PAIRING || err == DFUCAST_ERR_NO_SERVICE;
 }
 
 /* What a lost link means in each state. */
@@ -373,7 +374,11 @@ static void lost(const struct dfucast_update_plan *plan, struct dfucast_update *
 		if (!update_has(u, UPDATE_HEARD) &&
 		    err != DFUCAST_ERR_OK) { /* not seen yet: the wait for it goes on */
 			u->err = (int8_t)err;
-			dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
+			if (is_lasting(err)) {
+				dfucast_update_fail(u, err);
+			} else {
+				dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
+			}
 			return;
 		}
 		break;

@@ -4,7 +4,7 @@
  * Memory that a caller supplies, as arrays whose sizes tools/size.py reads from the Cortex-M4 object. The name says
  * where each counts: ram_per_device__*, ram_fixed__* (beside the ring), ram_struct__* (shown, counted nowhere).
  */
-#include <dfucast/ble.h>
+#include <dfucast/ble_central.h>
 #include <dfucast/cast.h>
 #include <dfucast/framing.h>
 #include <dfucast/image.h>
@@ -33,6 +33,10 @@ RAM(ram_fixed__ble_pool, sizeof(struct dfucast_ble_pool));
 RAM(ram_fixed__ble_pool_memory, POOL_COUNT *ANSWER_BYTES_MAX);
 RAM(ram_fixed__att_value, ATT_VALUE_BYTES);
 
+/* A BLE central's: one for each link of the radio, one address for each target. */
+RAM(ram_struct__ble_conn, sizeof(struct dfucast_ble_conn));
+RAM(ram_struct__ble_target, sizeof(struct dfucast_ble_target));
+RAM(ram_struct__ble_central, sizeof(struct dfucast_ble_central));
 RAM(ram_struct__framing, sizeof(struct dfucast_framing));
 RAM(ram_struct__smp_client, sizeof(struct dfucast_smp_client));
 RAM(ram_struct__status, sizeof(struct dfucast_status));
