@@ -88,8 +88,7 @@ bool sim_check_device(struct sim_check *check, uint16_t device, const struct dfu
 		       memcmp(peer->slots[0].bytes, check->image, 64) == 0;
 	bool changed = status->state != d->state;
 
-	if (changed && !(check->restarts && status->state == DFUCAST_STATE_IDLE) &&
-	    dfucast_state_is_final((enum dfucast_state)d->state)) {
+	if (changed && !check->restarts && dfucast_state_is_final((enum dfucast_state)d->state)) {
 		violated(check, device, "%s was final and became %s",
 			 dfucast_state_name((enum dfucast_state)d->state),
 			 dfucast_state_name((enum dfucast_state)status->state));

@@ -268,7 +268,8 @@ bool sim_fleet_step(struct sim_fleet *fleet, uint64_t until_ns)
 	while (!finished(fleet) && fleet->check.violation[0] == 0) {
 		before = fleet->events.now;
 		if (!sim_events_next(&fleet->events, until_ns < limit ? until_ns : limit, &event)) {
-			bool over = until_ns >= limit || fleet->events.count == 0;
+			bool over =
+			    until_ns >= limit || (fleet->events.count == 0 && fleet->options.gateway == NULL);
 
 			if (over) {
 				judge(fleet);

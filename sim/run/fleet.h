@@ -105,6 +105,8 @@ bool sim_fleet_step(struct sim_fleet *fleet, uint64_t until_ns);
 void sim_fleet_run(struct sim_fleet *fleet);
 /** With a gateway: after a call of it, or of its frame source; what it wants of its links is done. */
 void sim_fleet_touch(struct sim_fleet *fleet);
+/** The central loses power: its links are gone, the peers go on. The gateway is to be initialised anew then. */
+void sim_fleet_central_reset(struct sim_fleet *fleet);
 /** dfucast_cast_stop() at this moment, and what follows from it; goes on with sim_fleet_step(). */
 void sim_fleet_stop(struct sim_fleet *fleet, enum dfucast_err why);
 uint64_t sim_fleet_now(const struct sim_fleet *fleet);

@@ -42,6 +42,13 @@ void fleet_link_lost(struct fleet_device *device, enum dfucast_err err)
 	fleet_look(fleet, fleet_index(device));
 }
 
+void sim_fleet_central_reset(struct sim_fleet *fleet)
+{
+	for (uint16_t i = 0; i < fleet->count; i++) {
+		release(&fleet->peers[i]);
+	}
+}
+
 static void arm_initiator(struct sim_fleet *fleet, uint32_t delay_us)
 {
 	if (!fleet->initiator_armed) {

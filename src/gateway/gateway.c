@@ -25,6 +25,7 @@ void dfucast_gateway_init(struct dfucast_gateway *gateway, const struct dfucast_
 	/* An empty fan-out, so that the port need not know whether there is one. */
 	struct dfucast_cast_config idle = gateway->config.cast;
 
+	memset(idle.devices, 0, (size_t)idle.count * idle.device_bytes);
 	idle.plan = &gateway->plan;
 	idle.image_bytes = 1;
 	dfucast_cast_init(&gateway->cast, &idle);
@@ -262,6 +263,10 @@ void dfucast_gateway_run(struct dfucast_gateway *gateway, uint32_t now)
 	}
 	if (dfucast_gateway_has_cast(gateway)) {
 		dfucast_gateway_source_check(gateway, now);
+		if (gateway->cast.commanded && !gateway->plan_commanded &&
+		    dfucast_gateway_all_have_it(gateway)) {
+			dfucast_cast_activate(&gateway->cast, now);
+		}
 		look_at_targets(gateway, now);
 		dfucast_gateway_source_follow(gateway, now);
 		mind_silence(gateway, now);

@@ -68,6 +68,8 @@ void dfucast_gateway_upload(struct dfucast_gateway *gateway, const uint8_t *fram
 			    uint32_t now);
 /* The held answer: what can be said by now. @param due  it must be answered, whatever there is to say */
 void dfucast_gateway_upload_answer(struct dfucast_gateway *gateway, bool due, uint32_t now);
+/* Every target has the whole image, proven, or has ended, and somebody has it. */
+bool dfucast_gateway_all_have_it(const struct dfucast_gateway *gateway);
 /* Ends the cast: `why` as for dfucast_cast_stop(). */
 void dfucast_gateway_stop(struct dfucast_gateway *gateway, enum dfucast_err why, uint32_t now);
 /* The plan of a host that brings none. */

@@ -112,7 +112,10 @@ static void init_cast(struct dfucast_gateway *gateway)
 	config.image_bytes = gateway->image.length;
 	config.count = gateway->target_count;
 	config.rewinds = !gateway->forward_only;
-	config.commanded = gateway->plan_commanded;
+	/* Who is being activated keeps its link for a whole swap. In waves that would cost the others places in their
+	 * pass, and the host further passes: first all have the image, then they are activated. */
+	config.commanded =
+	    gateway->plan_commanded || (config.links_max != 0 && gateway->target_count > config.links_max);
 	config.prefills = true;
 	memset(config.devices, 0, (size_t)config.count * config.device_bytes);
 	dfucast_cast_init(&gateway->cast, &config);
@@ -568,6 +571,11 @@ static enum progress progress_of(const struct dfucast_gateway *gateway)
 		return cast->image_verified ? ALL_HAVE_IT : NOT_YET;
 	}
 	return anybody ? ALL_HAVE_IT : NOBODY_HAS_IT;
+}
+
+bool dfucast_gateway_all_have_it(const struct dfucast_gateway *gateway)
+{
+	return progress_of(gateway) == ALL_HAVE_IT;
 }
 
 void dfucast_gateway_upload_answer(struct dfucast_gateway *gateway, bool due_now, uint32_t now)

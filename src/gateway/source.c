@@ -180,7 +180,9 @@ bool dfucast_gateway_source_take(struct dfucast_gateway *gateway, const uint8_t 
 		if (!check(gateway, bytes, piece)) {
 			return false;
 		}
-		if (at < head) {
+		if (at < head && head <= DFUCAST_IMAGE_HEADER_BYTES) {
+			gateway->host_bytes += piece; /* every device has these first bytes from the plan */
+		} else if (at < head) {
 			gateway->host_dropped_bytes += piece;
 		} else {
 			gateway->host_bytes += dfucast_cast_feed(&gateway->cast, at, bytes, piece, now);

@@ -92,7 +92,7 @@ struct gateway_sim *gateway_sim_new(const char *keys, uint32_t image_bytes)
 	sim->timeout_ms = 2000;
 	sim->config.cast.canary = 1;
 	sim->config.cast.max_failed = 1;
-	sim->config.cast.gather_ms = 2000;
+	sim->config.cast.gather_ms = 10000;
 	sim->options.limit_s = 100000;
 	return sim;
 }
@@ -135,13 +135,15 @@ void gateway_sim_begin(struct gateway_sim *sim)
 	config->boot_id = 77;
 	config->version = "test";
 	config->log = sim->log;
-	config->log_count = 64;
+	config->log_count = 2048;
 	dfucast_gateway_init(&sim->gateway, config);
 	static const struct dfucast_update_plan plan = {0};
 
 	sim->options.gateway = &sim->gateway;
-	sim->options.image = sim->image;
-	sim->options.plan = &plan;
+	if (!sim->any_image) {
+		sim->options.image = sim->image;
+		sim->options.plan = &plan;
+	}
 	sim->fleet = sim_fleet_create(&sim->options);
 	assert(sim->fleet != NULL);
 }
@@ -168,6 +170,10 @@ void gateway_sim_wait(struct gateway_sim *sim, uint32_t ms)
 	uint64_t until = sim_fleet_now(sim->fleet) + ms * SIM_NS_PER_MS;
 
 	(void)sim_fleet_step(sim->fleet, until);
+	if (sim_fleet_now(sim->fleet) < until) {
+		fprintf(stderr, "the simulation stopped: %s\n", sim_fleet_violation(sim->fleet));
+		abort();
+	}
 }
 
 static uint32_t wire_ms(const struct gateway_sim *sim, size_t length)

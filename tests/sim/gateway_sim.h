@@ -29,6 +29,7 @@ struct gateway_sim {
 	uint32_t ring_bytes;
 	uint32_t baud; /**< of the host's wire, console framing */
 	enum gateway_sim_host host;
+	bool any_image;        /**< the peers' checker does not know the image */
 	bool no_sha;           /**< the first chunk carries none */
 	uint32_t silent_at;    /**< at this offset the host falls silent; 0: never */
 	uint32_t silent_ms;    /**< for so long */
@@ -56,7 +57,7 @@ struct gateway_sim {
 	struct dfucast_cast_target cast_targets[GATEWAY_SIM_TARGETS_MAX];
 	struct dfucast_gateway_target targets[GATEWAY_SIM_TARGETS_MAX];
 	struct dfucast_gateway_target defaults[GATEWAY_SIM_TARGETS_MAX];
-	struct dfucast_smp_fleet_event log[64];
+	struct dfucast_smp_fleet_event log[2048];
 	struct dfucast_gateway_port port;
 	mbedtls_sha256_context hashes[2];
 	uint32_t sums[128];
