@@ -362,6 +362,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    .soak_ms = options & 8 ? 3000 : 0,
 	    .replace_pending = options & 16,
 	    .matcher = &dfucast_update_matcher,
+	    .dry_run = (more & 0xC0) == 0xC0,
 	    .boards = more & 1 ? &boards : NULL,
 	    .matches = more & 2 ? matches : NULL,
 	};

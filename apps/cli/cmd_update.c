@@ -20,6 +20,15 @@ static int check_options(const struct update_job *job)
 		return output_usage(&job->cli.out, "Devices confirm only image 0 after a reset.",
 				    "For --image 1 or 2 give --mode confirm (no way back) or --mode upload.");
 	}
+	if (job->options.allow_downgrade && job->options.upgrade_only) {
+		return output_usage(
+		    &job->cli.out, "--allow-downgrade and --upgrade-only exclude each other.",
+		    "Give one of them, or none: then equal versions are sent and lower ones are not.");
+	}
+	if (job->options.dry_run && job->options.report_path != NULL) {
+		return output_usage(&job->cli.out, "A dry run does nothing that a report could show.",
+				    "Leave out --report or --dry-run.");
+	}
 	return CLI_EXIT_OK;
 }
 
@@ -241,6 +250,7 @@ static void make_plan(struct update_job *job)
 	    .replace_pending = options->replace_pending,
 	    .no_reset = options->no_reset,
 	    .fresh = options->fresh,
+	    .dry_run = options->dry_run,
 	    .matcher = &dfucast_update_matcher,
 	    .matches = job->matches.lines,
 	    .told = update_match_told,
@@ -262,6 +272,12 @@ static bool make_memory(struct update_job *job)
 	job->lines = calloc(count, sizeof(*job->lines));
 	job->ring = malloc(job->options.ring_bytes);
 	job->told = calloc(count, sizeof(*job->told));
+	if (job->options.dry_run) {
+		job->dry = calloc(count, sizeof(*job->dry));
+		if (job->dry == NULL) {
+			return false;
+		}
+	}
 	if (job->options.report_path != NULL) {
 		job->page = report_html_new(count);
 		if (job->page == NULL) {
@@ -330,6 +346,9 @@ static void traced(void *context, uint16_t target, bool outgoing, const uint8_t 
 	struct update_job *job = context;
 
 	trace_frame(&job->cli.trace, target, outgoing, frame, length);
+	if (job->dry != NULL) {
+		update_dry_note(job, target, outgoing);
+	}
 }
 
 static void interrupted(void *context)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `dfucast update`, in six files: update_options.c (the command line), cmd_update.c (image, plan, run, exit code),
- * update_match.c (which devices are meant), update_sim.c (the same on virtual devices), update_report.c (what people and scripts see), report_html.c (the page of
+ * `dfucast update`, in seven files: update_options.c (the command line), cmd_update.c (image, plan, run, exit code),
+ * update_match.c (which devices are meant), update_dry.c (--dry-run), update_sim.c (the same on virtual devices), update_report.c (what people and scripts see), report_html.c (the page of
  * --report).
  */
 #ifndef CLI_UPDATE_H
@@ -45,6 +45,7 @@ struct update_options {
 	bool replace_pending;
 	bool no_reset;
 	bool fresh;
+	bool dry_run;
 };
 
 /* Ends the process itself on wrong usage, as argp does. */
@@ -67,6 +68,12 @@ struct update_matches {
 	size_t room;
 	struct dfucast_match *lines; /* the same for the plan */
 	bool some_boardless;         /* some list names no board */
+};
+
+/* What --dry-run learns of a target's link. */
+struct update_dry {
+	uint64_t asked_ns; /* when the last request went out */
+	uint32_t rtt_us;   /* the shortest answer; 0: none yet */
 };
 
 struct update_told {
@@ -98,6 +105,7 @@ struct update_job {
 	struct update_matches matches;
 	uint16_t *match_of; /* of each target: where its list begins */
 	struct update_told *told;
+	struct update_dry *dry; /* NULL: this is no dry run */
 	struct dfucast_cast cast;
 	const struct dfucast_cast *watched; /* what is reported: `cast`, or the simulator's */
 	struct dfucast_update *devices;
@@ -134,6 +142,14 @@ int update_sim_targets(struct update_job *job, const char *text);
  * the exit code after saying why it does not start. */
 int update_sim_run(struct update_job *job);
 void update_sim_free(struct update_job *job);
+/* What the physical limit says for `uploads` virtual devices, seconds. */
+void update_sim_predict(struct update_job *job, size_t uploads, double *upload_s, double *swap_s);
+
+/* update_dry.c: what would be done. A frame went over the wire; the words for one end, static storage; totals. */
+void update_dry_note(struct update_job *job, uint16_t target, bool outgoing);
+const char *update_dry_word(const struct update_job *job, const struct dfucast_status *status);
+void update_dry_summary(struct update_job *job, cJSON *event);
+void update_dry_print(struct update_job *job);
 
 void update_report_start(struct update_job *job);
 /* The label, or the target as given. */
@@ -147,6 +163,8 @@ bool update_is_booting(const struct dfucast_status *status);
 void update_report_changes(struct update_job *job);
 /* Redraws the live lines, if there is a terminal. */
 void update_report_draw(struct update_job *job);
+/* Why a target ended badly, in the device's words where it gave any, and what to do. */
+void update_report_reason(const struct update_job *job, size_t index, const struct dfucast_status *status);
 /* Final table or summary object, hints, what to run next. @return the exit code */
 int update_report_end(struct update_job *job);
 

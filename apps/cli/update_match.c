@@ -224,6 +224,7 @@ void update_match_free(struct update_job *job)
 	free(job->matches.lines);
 	free(job->match_of);
 	free(job->told);
+	free(job->dry);
 }
 
 /* Every match= of the target files. @return CLI_EXIT_OK, or the exit code after saying what is wrong */

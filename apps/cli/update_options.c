@@ -18,6 +18,7 @@ enum key {
 	KEY_ALLOW_NO_REVERT,
 	KEY_NO_RESET,
 	KEY_FRESH,
+	KEY_DRY_RUN,
 	KEY_IMAGE,
 	KEY_SLOT_SIZE,
 	KEY_GATHER,
@@ -50,6 +51,10 @@ static const struct argp_option options[] = {
      2},
     {"soak", KEY_SOAK, "SECONDS", 0, "Let the new image run so long before it is confirmed (0)", 2},
     {"no-reset", KEY_NO_RESET, 0, 0, "Mark the image, leave the reset to the device", 2},
+    {"dry-run", KEY_DRY_RUN, 0, 0,
+     "Only look: ask every device, change nothing, and tell what would be done and why, how many bytes and "
+     "minutes",
+     2},
     {"fresh", KEY_FRESH, 0, 0, "Ignore what devices hold already: erase and send everything", 2},
     {0, 0, 0, 0, "Safety", 3},
     {"canary", KEY_CANARY, "K", 0,
@@ -59,7 +64,8 @@ static const struct argp_option options[] = {
      3},
     {"allow-downgrade", KEY_ALLOW_DOWNGRADE, 0, 0, "Send the image also to devices that run a higher version",
      3},
-    {"upgrade-only", KEY_UPGRADE_ONLY, 0, 0, "Have the device itself refuse what is not newer", 3},
+    {"upgrade-only", KEY_UPGRADE_ONLY, 0, 0,
+     "Only to devices that run a lower version, and have them refuse the image too if it is not newer", 3},
     {"replace-pending", KEY_REPLACE_PENDING, 0, 0, "Overwrite another image that waits for the next reset",
      3},
     {"allow-no-revert", KEY_ALLOW_NO_REVERT, 0, 0,
@@ -86,7 +92,6 @@ static const struct argp_option options[] = {
     {"erase-settings", KEY_LATER, 0, 0, "Comes with the settings group", 7},
     {"slot", KEY_LATER, "N", 0, "Comes with direct upload", 7},
     {"key", KEY_LATER, "PEM", 0, "Comes with signature checks", 7},
-    {"dry-run", KEY_LATER, 0, 0, "Comes with version policies", 7},
     {0, 0, 0, 0, "Common", 8},
     {0},
 };
@@ -252,6 +257,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		break;
 	case KEY_NO_RESET:
 		update->no_reset = true;
+		break;
+	case KEY_DRY_RUN:
+		update->dry_run = true;
 		break;
 	case KEY_FRESH:
 		update->fresh = true;

@@ -105,10 +105,17 @@ static void json_end(const struct update_job *job, size_t index, const struct df
 	if (job->told[index].board[0] != '\0') {
 		cJSON_AddStringToObject(event, "board", job->told[index].board);
 	}
+	if (job->dry != NULL) {
+		cJSON_AddBoolToObject(event, "dry_run", true);
+		cJSON_AddStringToObject(event, "would", update_dry_word(job, status));
+	}
 	cJSON_AddNumberToObject(event, "attempts", status->attempts);
 	cJSON_AddStringToObject(event, "holds", holds_name(status->holds));
 	cJSON_AddBoolToObject(event, "skipped_upload", status->skipped_upload);
 	cJSON_AddBoolToObject(event, "revert_unproven", status->revert_unproven);
+	if (job->dry != NULL) {
+		cJSON_AddBoolToObject(event, "slot_unknown", status->slot_unknown);
+	}
 	if (err == DFUCAST_ERR_OK) {
 		return;
 	}
@@ -318,7 +325,7 @@ static void add_up(const struct update_job *job, struct totals *totals)
 	}
 }
 
-static void json_summary(const struct update_job *job, const struct totals *totals)
+static void json_summary(struct update_job *job, const struct totals *totals)
 {
 	cJSON *event = output_begin(&job->cli.out, "summary", NULL);
 
@@ -337,11 +344,13 @@ static void json_summary(const struct update_job *job, const struct totals *tota
 	if (job->ratio_to_limit > 0) {
 		cJSON_AddNumberToObject(event, "ratio_to_limit", job->ratio_to_limit);
 	}
+	if (job->dry != NULL) {
+		update_dry_summary(job, event);
+	}
 	output_end(event);
 }
 
-/* Why it ended badly, in the device's words where it gave any, and what to do. */
-static void plain_reason(const struct update_job *job, size_t index, const struct dfucast_status *status)
+void update_report_reason(const struct update_job *job, size_t index, const struct dfucast_status *status)
 {
 	int err = status->outcome.err;
 	const char *device_hint = NULL;
@@ -405,7 +414,7 @@ static void plain_end(const struct update_job *job, const struct totals *totals)
 		status_of(job, i, &status);
 		/* Interrupted devices are told of once, below: what each holds. */
 		if (status.state != DFUCAST_STATE_DONE && status.outcome.err != DFUCAST_ERR_ABORTED) {
-			plain_reason(job, i, &status);
+			update_report_reason(job, i, &status);
 		}
 	}
 	for (unsigned s = DFUCAST_STATE_DONE; s < DFUCAST_STATE_COUNT; s++) {
@@ -501,11 +510,15 @@ int update_report_end(struct update_job *job)
 	add_up(job, &totals);
 	if (job->cli.out.json) {
 		json_summary(job, &totals);
+	} else if (job->dry != NULL) {
+		update_dry_print(job);
 	} else {
 		plain_end(job, &totals);
 		fflush(stdout);
 	}
-	plain_left(job);
+	if (job->dry == NULL) {
+		plain_left(job);
+	}
 	if (job->runner.read_failed) {
 		return CLI_EXIT_IMAGE;
 	}

@@ -174,6 +174,23 @@ int update_sim_run(struct update_job *job)
 	return CLI_EXIT_OK;
 }
 
+void update_sim_predict(struct update_job *job, size_t uploads, double *upload_s, double *swap_s)
+{
+	struct sim_fleet_options options;
+	struct sim_air_bounds bounds;
+
+	*upload_s = 0;
+	if (make_options(job, &options) != CLI_EXIT_OK) {
+		return;
+	}
+	*swap_s = (double)sim_air_swap_ns(&options.air) / 1e9;
+	if (uploads > 0) {
+		options.air.n = (uint32_t)uploads;
+		sim_air_bounds(&options.air, &bounds);
+		*upload_s = (double)bounds.limit / 1e9;
+	}
+}
+
 void update_sim_free(struct update_job *job)
 {
 	sim_fleet_free(job->fleet);

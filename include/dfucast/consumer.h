@@ -9,7 +9,7 @@
  *
  * A device's life, as phases:
  *
- *     IDLE -start-> PREPARING -> CHECKED -> TAKING -> VERIFYING -> VERIFIED -activate-> ACTIVATING -> ENDED
+ *     IDLE -start-> PREPARING -> CHECKED -activate-> TAKING -> VERIFYING -> VERIFIED -activate-> ACTIVATING -> ENDED
  *
  * CHECKED is for protocols that compare the devices with each other before any of them is touched; others leave it out.
  * It may fall back (TAKING to PREPARING after a lost link, VERIFIED to PREPARING when what it holds turns out
@@ -32,9 +32,9 @@ extern "C" {
 #endif
 
 enum dfucast_phase {
-	DFUCAST_PHASE_IDLE,      /**< not started */
-	DFUCAST_PHASE_PREPARING, /**< connecting, reading what it is and holds */
-	DFUCAST_PHASE_CHECKED, /**< may begin, and waits for `open` in the grant: until the others are as far */
+	DFUCAST_PHASE_IDLE,       /**< not started */
+	DFUCAST_PHASE_PREPARING,  /**< connecting, reading what it is and holds */
+	DFUCAST_PHASE_CHECKED,    /**< may begin, and waits for activate(): until the others are as far */
 	DFUCAST_PHASE_TAKING,     /**< has joined the stream: erasing, or takes image bytes */
 	DFUCAST_PHASE_VERIFYING,  /**< has all bytes, they are being checked */
 	DFUCAST_PHASE_VERIFIED,   /**< holds the image, waits for activate() */
@@ -88,14 +88,16 @@ struct dfucast_status {
 	uint8_t holds;       /**< enum dfucast_holds */
 	uint8_t attempts;    /**< times an upload was started */
 	uint8_t window_peak; /**< most requests that were in flight */
+	uint8_t window;      /**< requests that may be in flight */
 	bool has_before;
 	bool has_after;
 	bool skipped_upload;  /**< it held the image, or a part, before this run */
 	bool revert_unproven; /**< the bootloader's mode is not known: the way back is not proven */
 	bool
 	    slot_unknown; /**< nobody told the slot's size: an image too large shows only when flash is full */
-	uint32_t offset;  /**< image bytes acknowledged */
-	uint32_t sent_bytes; /**< image data sent to it, repeats included */
+	uint16_t frame_bytes; /**< longest frame sent to it */
+	uint32_t offset;      /**< image bytes acknowledged */
+	uint32_t sent_bytes;  /**< image data sent to it, repeats included */
 	struct dfucast_outcome outcome;
 	struct dfucast_version before;
 	struct dfucast_version after;
@@ -114,7 +116,6 @@ struct dfucast_grant {
 	uint32_t tail; /**< first offset in the ring */
 	uint32_t head; /**< first offset not yet in the ring */
 	bool partial;  /**< the ring cannot take more before this device moves: take what there is */
-	bool open; /**< CHECKED devices may begin: all were looked at, or the time to gather them is over */
 };
 
 /** Reads image bytes that lie in the ring; [offset, offset + length) is within the last grant. */
@@ -149,7 +150,8 @@ struct dfucast_consumer {
 
 	/** From IDLE: begin. */
 	void (*start)(const void *plan, void *device, uint32_t now);
-	/** VERIFIED: the gates are open, make it run the image. */
+	/** CHECKED: all were looked at, or the time to gather them is over: begin. VERIFIED: the gates are open, make it run
+	 *  the image. */
 	void (*activate)(const void *plan, void *device, uint32_t now);
 	/** End here, for a reason of the fleet (HELD_*, BEHIND, DEADLINE, ABORTED). Sends nothing more. */
 	void (*stop)(const void *plan, void *device, enum dfucast_err why);

@@ -71,6 +71,13 @@ struct dfucast_update_boards {
 	char board[DFUCAST_BOARD_BYTES_MAX]; /**< its beginning */
 };
 
+/*
+ * With `dry_run` nothing but read requests is sent. A device that would have gone on ends `done`, and `holds` says with
+ * what: AS_BEFORE: an upload (from where it holds a part, which only an upload request would tell), STAGED: its check
+ * and activation without one, PENDING: the same, TRIAL: confirm, IMAGE: nothing. Any other end is the one that it would
+ * have had; one in serial recovery ends `failed`, since only a reset would show more.
+ */
+
 /**
  * The job, the same for all devices. Times in milliseconds; a zero takes the default named beside it.
  * Pointers must stay valid while any device runs.
@@ -82,12 +89,13 @@ struct dfucast_update_plan {
 	uint8_t window_max;   /**< most upload requests in flight, 1 … 4; 0: 4 */
 	uint8_t retries;      /**< tries of a short request beyond the first, and of a silent upload; 0: 4 */
 	bool allow_downgrade; /**< a lower version than the running one is sent too */
-	bool upgrade_only;    /**< also tell the server to refuse what is not newer */
+	bool upgrade_only;    /**< an equal version is not sent either, and the server is told to refuse it */
 	bool
 	    allow_no_revert; /**< also devices whose bootloader overwrites the image that runs: no way back */
 	bool replace_pending; /**< overwrite another image that waits for the next reset */
 	bool no_reset;        /**< stop after marking the image: the device's next own reset starts it */
-	bool fresh;           /**< ignore what the device already holds: erase, then send everything */
+	bool dry_run; /**< only look: ends at the first request that would change something, see below */
+	bool fresh;   /**< ignore what the device already holds: erase, then send everything */
 	const uint8_t
 	    *header; /**< the image's first DFUCAST_IMAGE_HEADER_BYTES bytes: the first chunk, all of it */
 	const uint8_t *sha;   /**< SHA-256 of the whole file, 32 bytes: the key by which a server resumes */

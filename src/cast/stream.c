@@ -213,6 +213,21 @@ static bool may_begin(struct dfucast_cast *cast, const struct view *view, uint32
 	return cast_reached(now, cast->gather_end_ms);
 }
 
+/* Who was checked begins when all were, by the start rule. @return true: they do */
+static bool muster(struct dfucast_cast *cast, const struct view *view, uint32_t elapsed_ms, uint32_t now)
+{
+	if (!cast->open) {
+		cast->open = may_begin(cast, view, elapsed_ms, now);
+		cast->gathering &= !cast->open;
+	}
+	for (unsigned int i = 0; i < cast->config.count && cast->open; i++) {
+		if (dfucast_cast_phase(cast, i) == DFUCAST_PHASE_CHECKED) {
+			cast->config.consumer->activate(cast->config.plan, dfucast_cast_device(cast, i), now);
+		}
+	}
+	return cast->open;
+}
+
 void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t elapsed_ms, uint32_t now)
 {
 	struct view view;
@@ -225,9 +240,8 @@ void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t elapsed_ms, uin
 	if (charge && let_stragglers_go(cast, elapsed_ms)) {
 		look(cast, &view);
 	}
-	if (view.checked > 0 && !cast->open) {
-		cast->open = may_begin(cast, &view, elapsed_ms, now);
-		cast->gathering &= !cast->open;
+	if (view.checked > 0 && muster(cast, &view, elapsed_ms, now)) {
+		look(cast, &view);
 	}
 	if (view.in_pass > 0) {
 		return;

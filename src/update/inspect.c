@@ -67,9 +67,9 @@ static void look(const struct dfucast_update_plan *plan, const struct dfucast_sm
 	view->other_is_ours = is_ours(plan, view->other);
 }
 
-static void leave_recovery(struct dfucast_update *u)
+static void leave_recovery(const struct dfucast_update_plan *plan, struct dfucast_update *u)
 {
-	if (++u->recoveries > UPDATE_RECOVERIES_MAX) {
+	if (plan->dry_run || ++u->recoveries > UPDATE_RECOVERIES_MAX) {
 		dfucast_update_fail(u, DFUCAST_ERR_SERIAL_RECOVERY);
 		return;
 	}
@@ -113,7 +113,9 @@ static void done(struct dfucast_update *u, enum dfucast_holds holds)
 /* Confirming what runs, without a hash, means image 0 and no other. */
 static void confirm(const struct dfucast_update_plan *plan, struct dfucast_update *u)
 {
-	if (plan->image == 0) {
+	if (plan->image == 0 && plan->dry_run) {
+		done(u, DFUCAST_HOLDS_TRIAL);
+	} else if (plan->image == 0) {
 		dfucast_update_enter(u, DFUCAST_UPDATE_CONFIRM);
 	} else {
 		dfucast_update_fail(u, DFUCAST_ERR_NOT_CONFIRMED);
@@ -126,7 +128,7 @@ static void on_trial(const struct dfucast_update_plan *plan, struct dfucast_upda
 	u->holds = DFUCAST_HOLDS_TRIAL;
 	if (plan->mode == DFUCAST_MODE_TEST || plan->mode == DFUCAST_MODE_UPLOAD) {
 		done(u, DFUCAST_HOLDS_TRIAL);
-	} else if (plan->soak_ms != 0 && !update_has(u, UPDATE_SOAKED)) {
+	} else if (plan->soak_ms != 0 && !plan->dry_run && !update_has(u, UPDATE_SOAKED)) {
 		dfucast_update_enter(u, DFUCAST_UPDATE_SOAK);
 		dfucast_update_arm(u, plan->soak_ms, now);
 	} else {
@@ -139,7 +141,13 @@ void dfucast_update_begin_work(const struct dfucast_update_plan *plan, struct df
 	if (plan->matcher != NULL && !plan->matcher->may_begin(plan, u, open)) {
 		return;
 	}
-	if (u->acked == plan->image_bytes) {
+	if (plan->dry_run) {
+		if (u->acked == 0 && u->frame_max < dfucast_update_first_bytes(plan)) {
+			dfucast_update_fail(u, DFUCAST_ERR_BUFFER_TOO_SMALL);
+		} else {
+			done(u, (enum dfucast_holds)u->holds);
+		}
+	} else if (u->acked == plan->image_bytes) {
 		dfucast_update_enter(u, DFUCAST_UPDATE_VERIFY);
 	} else {
 		dfucast_update_upload_begin(plan, u, DFUCAST_ERR_NO_PROGRESS);
@@ -156,7 +164,7 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 								     : DFUCAST_ERR_SERIAL_RECOVERY);
 			return;
 		}
-		leave_recovery(u);
+		leave_recovery(plan, u);
 		return;
 	}
 	if (view->active == NULL) {
@@ -196,7 +204,7 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 	}
 	if (!plan->allow_downgrade &&
 	    (!update_has(u, UPDATE_HAS_BEFORE) /* cannot be read: no proof either */ ||
-	     dfucast_version_compare(&plan->version, &u->before, true) < 0)) {
+	     dfucast_version_compare(&plan->version, &u->before, true) < (plan->upgrade_only ? 1 : 0))) {
 		dfucast_update_end(u, DFUCAST_STATE_SKIPPED, DFUCAST_ERR_DOWNGRADE);
 		return;
 	}
@@ -294,7 +302,7 @@ static void check_return(const struct dfucast_update_plan *plan, struct dfucast_
 	/* An empty list says too little to reset a device for: ask again. */
 	if (view->is_recovery && view->other != NULL && !view->foreign_pending) {
 		u->resume = DFUCAST_UPDATE_RETURN;
-		leave_recovery(u);
+		leave_recovery(plan, u);
 		return;
 	}
 	remember_after(u, view);

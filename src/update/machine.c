@@ -181,6 +181,8 @@ static void status(const void *plan, const void *device, struct dfucast_status *
 	out->holds = u->holds;
 	out->attempts = u->attempts;
 	out->window_peak = u->window_peak;
+	out->window = u->window;
+	out->frame_bytes = u->frame_max;
 	out->has_before = update_has(u, UPDATE_HAS_BEFORE);
 	out->has_after = update_has(u, UPDATE_HAS_AFTER);
 	if (u->holds <= DFUCAST_HOLDS_PENDING && !out->has_after) {
@@ -212,6 +214,10 @@ static void activate(const void *plan, void *device, uint32_t now)
 {
 	struct dfucast_update *u = device;
 
+	if (u->state == DFUCAST_UPDATE_MUSTER) {
+		dfucast_update_begin_work(plan, u, true);
+		return;
+	}
 	DFUCAST_ASSERT(u->state == DFUCAST_UPDATE_READY);
 	u->reconnects = 0;
 	if (update_has(u, UPDATE_LINK)) {

@@ -196,9 +196,6 @@ size_t dfucast_update_begin(const void *plan, void *device, const struct dfucast
 	uint8_t scratch[SHORT_FRAME_BYTES_MAX];
 	uint16_t data_bytes;
 
-	if (u->state == DFUCAST_UPDATE_MUSTER && grant->open && !update_has(u, UPDATE_TX)) {
-		dfucast_update_begin_work(plan, u, true);
-	}
 	if (!update_has(u, UPDATE_LINK) || u->state == DFUCAST_UPDATE_ENDED ||
 	    (!update_has(u, UPDATE_TX) && !choose(plan, u, grant, now))) {
 		return 0;

@@ -252,12 +252,19 @@ static void refused(const struct dfucast_update_plan *plan, struct dfucast_updat
 	if (u->state == DFUCAST_UPDATE_ENDED) {
 		return;
 	}
+	bool is_image = error->group == DFUCAST_SMP_GROUP_IMG;
+
 	dfucast_update_refuse(u,
-			      error->group == DFUCAST_SMP_GROUP_IMG &&
-				      error->rc == DFUCAST_SMP_IMG_RC_IMAGE_TOO_LARGE
+			      is_image && error->rc == DFUCAST_SMP_IMG_RC_IMAGE_TOO_LARGE
 				  ? DFUCAST_ERR_IMAGE_TOO_LARGE
 				  : DFUCAST_ERR_REFUSED,
 			      error);
+	if (is_image && error->rc == DFUCAST_SMP_IMG_RC_NOT_NEWER) {
+		/* It looked at the header, before its erase: as --upgrade-only asked it to. */
+		u->err = DFUCAST_ERR_DOWNGRADE;
+		u->final = DFUCAST_STATE_SKIPPED;
+		u->holds = DFUCAST_HOLDS_AS_BEFORE;
+	}
 }
 
 static void measure(struct dfucast_update *u, uint8_t sequence, uint32_t now)

@@ -51,7 +51,7 @@ def test_two_boards_in_one_fleet(image):
     result = update(image, f"sim:6?board={NRF},{OTHER}", code=3)
     assert words(result) == [DIFFER] * 6
     assert result.summary["sent_bytes"] == 0 and {e["board"] for e in ends(result)} == {NRF, OTHER}
-    assert not result.of("target", state="uploading")
+    assert not result.of("target", state="uploading") and result.summary["elapsed_ms"] < 10_000
 
 
 def test_two_boards_one_named(image):
