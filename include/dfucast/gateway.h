@@ -49,13 +49,15 @@ struct dfucast_gateway_port {
 	/** The other way round: at most @p capacity bytes, no NUL. @return its length */
 	size_t (*name)(void *context, const struct dfucast_gateway_target *target, char *text,
 		       size_t capacity);
-	/** An own SMP server beside the fleet's: a frame in, its answer out. @return its length, 0: no answer.
+	/** An own SMP server beside the fleet's: a frame in, its answer out. What of the OS and image groups is the fleet's
+	 *  does not come here: on a fleet-only link, `bootloader` neither. @return its length, 0: no answer.
 	 *  NULL: there is none. */
 	size_t (*local_smp)(void *context, const uint8_t *frame, size_t length, uint8_t *answer,
 			    size_t capacity);
 	/** Mixed links: whether an image is for the gateway itself, by its first 32 bytes. NULL: none is. */
 	bool (*is_own_image)(void *context, const uint8_t *header, uint32_t image_bytes);
-	/** The host wants the gateway itself reset; the answer is on its way when this is called. NULL: refused. */
+	/** The host wants the gateway itself reset; the answer is on its way when this is called. NULL: asked of local_smp,
+	 *  or refused. */
 	void (*reset)(void *context);
 	/** Device number @p index in range. @return false: there are not so many. NULL: no scan. What @p seen points to
 	 *  must stay until the call after. */

@@ -72,11 +72,11 @@ static void reset(struct dfucast_gateway *gateway, const uint8_t *frame, size_t 
 		dfucast_gateway_answer_rc(gateway, DFUCAST_SMP_RC_OK);
 		return;
 	}
-	if (port->local_smp != NULL) {
-		dfucast_gateway_local(gateway, frame, length);
-	} else if (port->reset != NULL) {
+	if (port->reset != NULL) {
 		dfucast_gateway_answer_rc(gateway, DFUCAST_SMP_RC_OK);
 		gateway->reset_due = true;
+	} else if (port->local_smp != NULL) {
+		dfucast_gateway_local(gateway, frame, length);
 	} else {
 		dfucast_gateway_answer_rc(gateway, DFUCAST_SMP_RC_NOT_SUPPORTED);
 	}
@@ -101,7 +101,8 @@ void dfucast_gateway_os(struct dfucast_gateway *gateway, const uint8_t *frame, s
 		reset(gateway, frame, length, now);
 		break;
 	case DFUCAST_SMP_OS_BOOTLOADER:
-		if (gateway->config.port->local_smp == NULL) {
+		/* Where the fleet's image is all there is, its bootloader is the one that is meant. */
+		if (!gateway->config.mixed || gateway->config.port->local_smp == NULL) {
 			bootloader(gateway, body);
 			break;
 		}
