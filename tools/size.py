@@ -27,7 +27,7 @@ GCC, SIZE, NM = "arm-none-eabi-gcc", "arm-none-eabi-size", "arm-none-eabi-nm"
 FLAGS = ["-std=c11", "-mcpu=cortex-m4", "-mthumb", "-Os", "-ffunction-sections", "-fdata-sections", "-DNDEBUG",
          "-DDFUCAST_ASSERT_TRAPS"]
 # Bare-metal programs (preset "embedded").
-FIRMWARE = {"mps2_cast": ROOT / "build/embedded/mps2_cast.elf"}
+FIRMWARE = {name: ROOT / f"build/embedded/{name}.elf" for name in ("gateway_mps2", "gateway_mps2_8k")}
 # `text` has one framing: the console, the longest of the three.
 ONE_FRAMING = ["-DDFUCAST_FRAMING_KINDS=0x1"]
 # Left to the C library of the program that links us; given an address so that their code is not counted.

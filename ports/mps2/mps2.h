@@ -24,6 +24,8 @@
 void mps2_clock_start(void);
 /** ms since mps2_clock_start(); wraps. */
 uint32_t mps2_now(void);
+/** The same clock's ticks, 1 / MPS2_CLOCK_HZ each; wraps. */
+uint32_t mps2_ticks(void);
 /** Sleeps until a UART moved a byte since the last sleep, or until the time is @p deadline (NULL: however long). */
 void mps2_sleep(const uint32_t *deadline);
 
@@ -65,6 +67,9 @@ void mps2_uart_write(struct mps2_uart *uart, const uint8_t *bytes, size_t length
 /** Stack there is, and the most that was ever used of it, interrupts included; bytes. */
 uint32_t mps2_stack_bytes(void);
 uint32_t mps2_stack_peak(void);
+
+/** Begins anew, as after power-on. */
+_Noreturn void mps2_reboot(void);
 
 /**
  * A programmer's error or a fault: says "mps2: WHAT VALUE" on UART 0, past its ring, and resets the board. From any

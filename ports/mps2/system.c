@@ -26,6 +26,18 @@ uint32_t mps2_now(void)
 	return now_ms;
 }
 
+uint32_t mps2_ticks(void)
+{
+	uint32_t ms, into;
+
+	/* The counter counts down; twice, in case it came to its end between the two reads. */
+	do {
+		ms = now_ms;
+		into = MPS2_SYST_RVR - MPS2_SYST_CVR;
+	} while (ms != now_ms);
+	return ms * (MPS2_CLOCK_HZ / 1000) + into;
+}
+
 void mps2_wake(void)
 {
 	woken = true;
@@ -63,6 +75,14 @@ uint32_t mps2_stack_peak(void)
 	return (uint32_t)mps2_ld_stack_top - (uint32_t)lowest;
 }
 
+_Noreturn void mps2_reboot(void)
+{
+	__asm__ volatile("dsb" ::: "memory");
+	MPS2_SCB_AIRCR = MPS2_SCB_AIRCR_RESET;
+	for (;;)
+		continue;
+}
+
 _Noreturn void mps2_die(const char *what, uint32_t value)
 {
 	char digits[11];
@@ -78,10 +98,7 @@ _Noreturn void mps2_die(const char *what, uint32_t value)
 	mps2_uart_last_words(" ");
 	mps2_uart_last_words(first);
 	mps2_uart_last_words("\r\n");
-	__asm__ volatile("dsb" ::: "memory");
-	MPS2_SCB_AIRCR = MPS2_SCB_AIRCR_RESET;
-	for (;;)
-		continue;
+	mps2_reboot();
 }
 
 void dfucast_port_assert_failed(const char *file, int line)

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bare-metal port in QEMU (mps2-an386, Cortex-M4): UART 0 on a TCP port, UART 1 … 4 wired to boards' UARTs."""
+"""The bare-metal port in QEMU (mps2-an386, Cortex-M4): UART 0 on a TCP port, UART 1 … 4 wired to boards' UARTs. And the
+gateway's host: the fleet's group, and a tty for other people's tools."""
 
+import contextlib
+import os
 import re
 import shutil
 import socket
 import struct
 import subprocess
 import tempfile
+import time
 
 import boards as beds
 import fixtures
 import images
+import smp
 
 BUILD = fixtures.BUILD / "embedded"
 PSRAM = 0x21000000
@@ -20,10 +25,11 @@ UARTS = 5
 class Mps2:
     """One machine with one of our programs. Its UARTs 1 … are wired to these boards; without boards all are ports."""
 
-    def __init__(self, program, boards=(), loaded=None):
+    def __init__(self, program, boards=(), loaded=None, reboots=False):
         self.elf = BUILD / f"{program}.elf"
         self.boards = boards
         self.loaded = loaded  # bytes for the PSRAM
+        self.reboots = reboots  # else a reset is its end: nothing resets by itself but after an assert or a fault
         self.folder = tempfile.mkdtemp(prefix="dfucast-")
         self.process = None
         self.qmp = None
@@ -37,9 +43,9 @@ class Mps2:
     def start(self):
         if not self.elf.exists():
             raise beds.BedError(f"{self.elf} is not built: cmake --preset embedded && cmake --build --preset embedded")
-        # Reset is the end: nothing here resets itself but after an assert or a fault.
-        command = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none", "-no-reboot", "-S",
-                   "-kernel", str(self.elf), "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"]  # fmt: skip
+        command = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none", "-S", "-kernel", str(self.elf),
+                   "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"]  # fmt: skip
+        command += [] if self.reboots else ["-no-reboot"]
         uarts = [f"port={port},server=on,wait=off" for port in self.ports]
         uarts += [f"port={board.port},reconnect=1" for board in self.boards]
         for number, where in enumerate(uarts):
@@ -76,13 +82,19 @@ class Mps2:
         stack = self.read_memory(bottom, top - bottom)
         return len(stack.lstrip(b"\xa5")), len(stack)
 
-    def stop(self):
+    def kill(self):
+        """Power gone: RAM is lost. start() and go() bring it back, on the same ports."""
         if self.qmp:
             self.qmp.close()
             self.qmp = None
         if self.process:
             self.process.stop()
             self.process = None
+        if os.path.exists(f"{self.folder}/qmp"):
+            os.unlink(f"{self.folder}/qmp")
+
+    def stop(self):
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
         if self in beds._live:
             beds._live.remove(self)
@@ -99,3 +111,60 @@ def announce(image, ring_bytes=0, canary=1):
     version = image[20:28]
     return struct.pack("<III", ring_bytes, canary, len(image)) + version + images.tlv_hash(image) + \
         images.file_sha(image) + image
+
+
+@contextlib.contextmanager
+def tty(target):
+    """A pseudo terminal in front of a TCP target, for tools that want a serial port."""
+    folder = tempfile.mkdtemp(prefix="dfucast-")
+    path = f"{folder}/tty"
+    bridge = beds.Process(["socat", f"PTY,link={path},raw,echo=0", target.replace("tcp:", "TCP:") + ",nodelay"], folder,
+                          f"{folder}/log")
+    try:
+        end = time.monotonic() + 10
+        while not os.path.exists(path):
+            if time.monotonic() > end or not bridge.alive():
+                raise beds.BedError(f"socat: {bridge.log()}")
+            time.sleep(0.01)
+        yield path
+    finally:
+        bridge.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# ---- the gateway, as a host that knows it -----------------------------------------------------------------------
+
+FLEET, STATISTICS = 3580, 2
+CAPABILITIES, STATUS, REPORT, LOG = 0, 8, 9, 10
+OVER = 4  # enum dfucast_smp_fleet_state
+DONE = 11  # enum dfucast_state
+STATUS_NAMES = ("now", "state", "next", "low", "high", "eta_s", "ended", "waiting", "host_bytes", "host_dropped_bytes",
+                "passes")  # fmt: skip
+
+
+class Host(smp.Client):
+    """Reads of the fleet's group and of the gateway's own counters (docs/gateway-protocol.md)."""
+
+    def capabilities(self):
+        return self.request(smp.READ, FLEET, CAPABILITIES)
+
+    def status(self):
+        return dict(zip(STATUS_NAMES, self.request(smp.READ, FLEET, STATUS)["s"]))
+
+    def reports(self):
+        found, start = [], 0
+        while True:
+            page = self.request(smp.READ, FLEET, REPORT, {"from": start})
+            found += page["targets"]
+            if not (start := page.get("next", 0)):
+                return found
+
+    def wait_over(self, timeout=120):
+        end = time.monotonic() + timeout
+        while (status := self.status())["state"] != OVER:
+            assert time.monotonic() < end, (status, self.reports())
+            time.sleep(0.2)
+        return status
+
+    def counters(self):
+        return self.request(smp.READ, STATISTICS, 0, {"name": "gateway"})["fields"]

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real chain: a host's tool → the gateway on a Cortex-M4, bare metal (apps/gateway_mps2 in QEMU) → four boards with
+real MCUboot and Zephyr. The tools know nothing of fleets, and have their defaults."""
+
+import pathlib
+import random
+import subprocess
+import sys
+import time
+
+import pytest
+
+import conftest
+import fixtures
+import fleet as fleets
+import images
+import mps2
+import smp
+from fleet import assert_runs, resets
+
+PADDED = images.PADDED_BYTES
+TOOLKIT = """
+import sys, mcumgr_toolkit
+client = mcumgr_toolkit.MCUmgrClient.serial(sys.argv[1])
+client.firmware_update(open(sys.argv[2], "rb").read())
+"""
+
+
+@pytest.fixture(scope="module")
+def four():
+    boards = fleets.Fleet()
+    yield boards
+    boards.stop()
+
+
+@pytest.fixture
+def fleet(four):
+    four.settle()
+    return four
+
+
+@pytest.fixture
+def gateway(fleet):
+    """gateway(program): a gateway that runs, in front of the four boards; stopped after the test."""
+    made = []
+
+    def make(program="gateway_mps2"):
+        made.append(mps2.Mps2(program, fleet))
+        if not made[-1].elf.exists():
+            conftest.skip_or_fail(f"{made[-1].elf} is not built: ./dev test builds it")
+        made[-1].start().go()
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+def host(gateway):
+    return mps2.Host.open(gateway.target)
+
+
+def smpmgr(*words):
+    return lambda tty, image: [pathlib.Path(sys.executable).with_name("smpmgr"), "--port", tty, *words, image]
+
+
+def toolkit(tty, image):
+    return [sys.executable, "-c", TOOLKIT, tty, image]
+
+
+def run_tool(gateway, tool, image):
+    with mps2.tty(gateway.target) as tty:
+        command = [str(word) for word in tool(tty, image)]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=180, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+
+def assert_updated(gateway, fleet, image, version):
+    """The gateway says so, and so does each board. @return the gateway's status and its own counters"""
+    with host(gateway) as client:
+        status = client.wait_over()
+        reports = client.reports()
+        counters = client.counters()
+    assert [(r["id"], r["state"]) for r in reports] == [(f"uart{n}", mps2.DONE) for n in range(1, 5)], reports
+    assert counters["uart_bytes_lost"] == 0 and counters["host_frames_dropped"] == 0, counters
+    assert gateway.stack_peak() == (counters["stack_peak"], counters["stack_bytes"])
+    assert counters["stack_peak"] <= counters["stack_bytes"] // 2, "half of the stack is to stay free"
+    gateway.stop()
+    for board in fleet:
+        assert resets(board) == 1
+        assert_runs(board, image, version)
+    return status, counters
+
+
+@pytest.mark.parametrize("tool,size,program,ring", [(smpmgr("upgrade"), None, "gateway_mps2", 65536),
+                                                    (toolkit, PADDED, "gateway_mps2", 65536),
+                                                    (toolkit, PADDED, "gateway_mps2_8k", 8192)],
+                         ids=["smpmgr", "toolkit", "toolkit-8k"])  # fmt: skip
+def test_real_chain(fleet, gateway, tmp_path, tool, size, program, ring):
+    path, image, version = fleet.image(tmp_path, size)
+    one = gateway(program)
+    run_tool(one, tool, path)
+    status, counters = assert_updated(one, fleet, image, version)
+    assert counters["ring_bytes"] == ring
+    assert (counters["ring_wraps"] >= 1) == (len(image) > ring)
+    # Nothing crosses the host's wire twice but what a push-back repeats.
+    assert status["host_bytes"] == status["passes"] * len(image), status
+    assert status["host_bytes"] + status["host_dropped_bytes"] <= 1.02 * status["passes"] * len(image), status
+
+
+def test_bad_host(fleet, gateway):
+    """Noise, half frames, frames that are too long, requests that make no sense: clear errors or silence, no device hears
+    of it, and the gateway goes on."""
+    one = gateway()
+    before = [board.read_flash() for board in fleet]
+    with host(one) as client:
+        client.link.send(bytes(random.Random(1).randbytes(5000)).replace(b"\x06\x09", b"  "))
+        client.link.send(b"\x06\x09AAAA\n\x06\x09" + b"A" * 400 + b"\n")
+        client.link.send(smp.Console().encode(smp.pack(smp.WRITE, smp.OS, smp.ECHO, 1, {"d": "x" * 3000})))
+        assert client.echo("still here") == "still here"
+        for body, expected in ((b"\xff", 3), ({"off": 0, "data": b"", "len": 0}, 3), ({"off": 100, "data": b"x"}, None)):
+            answer = client.request(smp.WRITE, smp.IMG, smp.UPLOAD, body)
+            if expected:
+                assert answer.get("rc") == expected or answer.get("err"), answer
+            else:
+                assert answer == {"off": 0} or answer.get("err"), answer
+        assert client.request(smp.READ, 4711, 0) == {"rc": 8}
+        assert client.request(smp.READ, mps2.STATISTICS, 0, {"name": "nobody"}) == {"rc": 5}
+        assert client.request(smp.READ, mps2.STATISTICS, 0, b"\xff") == {"rc": 3}
+        assert client.request(smp.READ, mps2.STATISTICS, 1) == {"stat_list": ["gateway"]}
+        bad = images.with_version(fixtures.board_image(), 9)
+        bad = b"\0\0\0\0" + bad[4:]
+        answer = client.request(smp.WRITE, smp.IMG, smp.UPLOAD, {"off": 0, "len": len(bad), "data": bad[:256]})
+        assert answer.get("err") or answer.get("rc"), answer
+        assert client.counters()["host_frames_dropped"] > 0
+        assert client.status()["state"] == 0
+        # Without a cast a reset is the gateway's own; here that ends QEMU.
+        assert client.request(smp.WRITE, smp.OS, smp.RESET) == {}
+    one.process.child.wait(20)
+    assert [board.read_flash() for board in fleet] == before
