@@ -78,7 +78,7 @@ class Refused(Exception):
 class Device:
     """The device behind the wire: two slots, an upload session, MCUboot's swap and revert."""
 
-    def __init__(self, bad=None, running=None, swap_s=0.3, buf_size=384, buf_count=4, board="lab_board"):
+    def __init__(self, bad=None, running=None, swap_s=0.3, buf_size=384, buf_count=4, board="qemu_cortex_m0/nrf51822"):
         self.bad = dict(bad or {})
         if unknown := set(self.bad) - NAMES:
             raise ValueError(f"no such misbehaviour: {', '.join(sorted(unknown))}")
