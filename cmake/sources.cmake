@@ -67,6 +67,7 @@ set(DFUCAST_PORT_LINUX_SOURCES
   ports/linux/link_stream.c
   ports/linux/hash.c
   ports/linux/runner.c
+  ports/linux/host.c
 )
 
 set(DFUCAST_CLI_SOURCES
@@ -84,6 +85,9 @@ set(DFUCAST_CLI_SOURCES
   apps/cli/update_sim.c
   apps/cli/cmd_demo.c
   apps/cli/cmd_sim.c
+  apps/cli/cmd_gateway.c
+  apps/cli/gateway_links.c
+  apps/cli/gateway_sim.c
   apps/cli/serve_pty.c
   apps/cli/serve_udp.c
   apps/cli/report_html.c

@@ -109,6 +109,7 @@ const char *hint_for_device(uint16_t group, uint16_t rc);
 int cmd_update(int argc, char **argv); /* cmd_update.c */
 int cmd_demo(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
+int cmd_gateway(int argc, char **argv);
 int cmd_inventory(int argc, char **argv);
 int cmd_raw(int argc, char **argv);
 int cmd_echo(int argc, char **argv);

@@ -298,6 +298,8 @@ static void start(struct dfucast_linux_link *link)
 	dfucast_framing_init(&link->framing, link->target.framing, link->rx, sizeof(link->rx));
 	if (link->target.scheme == DFUCAST_LINUX_SERIAL)
 		dfucast_linux_serial_open(link);
+	else if (link->target.scheme == DFUCAST_LINUX_FD)
+		dfucast_linux_stream_adopt(link);
 	else
 		start_resolving(link);
 }
@@ -346,7 +348,7 @@ struct dfucast_linux_link *dfucast_linux_link_create(uv_loop_t *loop,
 	struct dfucast_linux_link *link;
 
 	if (target->scheme != DFUCAST_LINUX_UDP && target->scheme != DFUCAST_LINUX_SERIAL &&
-	    target->scheme != DFUCAST_LINUX_TCP)
+	    target->scheme != DFUCAST_LINUX_TCP && target->scheme != DFUCAST_LINUX_FD)
 		return NULL;
 	link = calloc(1, sizeof(*link));
 	if (link == NULL)
@@ -358,6 +360,23 @@ struct dfucast_linux_link *dfucast_linux_link_create(uv_loop_t *loop,
 	link->fd = -1;
 	(void)uv_timer_init(loop, &link->timer); /* never fails */
 	link->timer.data = link;
+	return link;
+}
+
+struct dfucast_linux_link *dfucast_linux_link_create_on(uv_loop_t *loop, int fd,
+							enum dfucast_framing_kind framing,
+							const struct dfucast_linux_link_events *events,
+							const struct dfucast_frame_source *source)
+{
+	struct dfucast_linux_target target = {.scheme = DFUCAST_LINUX_FD, .framing = framing};
+	struct dfucast_linux_link *link;
+
+	(void)snprintf(target.text, sizeof(target.text), "fd:%d", fd);
+	target.line_bytes = 128;
+	target.line_buffers = 2;
+	link = dfucast_linux_link_create(loop, &target, events, source);
+	if (link != NULL)
+		link->fd_given = fd;
 	return link;
 }
 

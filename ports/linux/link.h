@@ -41,6 +41,7 @@ struct dfucast_linux_link {
 	struct addrinfo *address_next; /* to try when the present one refuses */
 	enum link_state state;
 	int fd;              /* -1: none */
+	int fd_given;        /* DFUCAST_LINUX_FD: the owner's */
 	uint32_t generation; /* counts closes: after a callback, a change says "return now" */
 	bool pumping;
 	bool writable_watched;
@@ -81,6 +82,7 @@ void dfucast_linux_udp_error(struct dfucast_linux_link *link, int error);
 /* link_stream.c */
 void dfucast_linux_serial_open(struct dfucast_linux_link *link);
 void dfucast_linux_serial_release(int fd);
+void dfucast_linux_stream_adopt(struct dfucast_linux_link *link);
 void dfucast_linux_tcp_connect(struct dfucast_linux_link *link);
 void dfucast_linux_tcp_connected(struct dfucast_linux_link *link, int error);
 void dfucast_linux_stream_readable(struct dfucast_linux_link *link);

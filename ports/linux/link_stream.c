@@ -27,6 +27,20 @@
 #define WRITE_BURST_BYTES 65536u
 #define READ_BURST_BLOCKS 8
 
+void dfucast_linux_stream_adopt(struct dfucast_linux_link *link)
+{
+	int flags;
+
+	link->fd = fcntl(link->fd_given, F_DUPFD_CLOEXEC, 0);
+	flags = link->fd >= 0 ? fcntl(link->fd, F_GETFL) : -1;
+	if (flags < 0 || fcntl(link->fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+		dfucast_linux_link_fail_errno(link, errno, "the stream cannot be used");
+		return;
+	}
+	if (dfucast_linux_link_watch(link, UV_READABLE))
+		dfucast_linux_link_set_up(link);
+}
+
 /* ---- serial ------------------------------------------------------------------------------------------------- */
 
 static void fail_permission(struct dfucast_linux_link *link)

@@ -36,6 +36,7 @@ enum dfucast_linux_scheme {
 	DFUCAST_LINUX_TCP,
 	DFUCAST_LINUX_BLE, /**< recognised; this port has no radio yet */
 	DFUCAST_LINUX_SIM, /**< recognised; comes with the simulator */
+	DFUCAST_LINUX_FD,  /**< no text: see dfucast_linux_link_create_on() */
 };
 
 /** One target. Plain values: copy it freely. */
@@ -150,6 +151,15 @@ struct dfucast_linux_link *dfucast_linux_link_create(uv_loop_t *loop,
 						     const struct dfucast_linux_target *target,
 						     const struct dfucast_linux_link_events *events,
 						     const struct dfucast_frame_source *source);
+
+/**
+ * The same on a byte stream that is open already (a pseudo terminal's end, an accepted connection): opening duplicates
+ * @p fd, which stays the caller's.
+ */
+struct dfucast_linux_link *dfucast_linux_link_create_on(uv_loop_t *loop, int fd,
+							enum dfucast_framing_kind framing,
+							const struct dfucast_linux_link_events *events,
+							const struct dfucast_frame_source *source);
 
 /** Starts to open it; `up` or `down` follows, unless close comes first. Nothing happens on an open link. */
 void dfucast_linux_link_open(struct dfucast_linux_link *link);

@@ -126,6 +126,17 @@ static void open_way(struct dfucast_linux_way *way)
 	dfucast_linux_link_open(way->carrier);
 }
 
+static uint16_t index_of(const struct dfucast_linux_runner *runner, uint16_t target)
+{
+	const struct dfucast_gateway_target *address;
+
+	if (runner->config.gateway == NULL) {
+		return target;
+	}
+	address = dfucast_gateway_target(runner->config.gateway, target);
+	return (uint16_t)(address->address[0] | address->address[1] << 8);
+}
+
 static void requests(struct dfucast_linux_runner *runner)
 {
 	struct dfucast_link_request request;
@@ -136,6 +147,7 @@ static void requests(struct dfucast_linux_runner *runner)
 		switch (request.kind) {
 		case DFUCAST_REQUEST_OPEN:
 			way->link = request.link;
+			way->target = &runner->config.targets[index_of(runner, request.link.target)];
 			open_way(way);
 			break;
 		case DFUCAST_REQUEST_CLOSE:
@@ -156,7 +168,7 @@ static bool feed(struct dfucast_linux_runner *runner)
 	uint32_t offset;
 	uint32_t length;
 
-	if (!dfucast_cast_need(runner->cast, &offset, &length)) {
+	if (runner->config.gateway != NULL || !dfucast_cast_need(runner->cast, &offset, &length)) {
 		return false;
 	}
 	if (length > sizeof(bytes)) {
@@ -172,7 +184,7 @@ static bool feed(struct dfucast_linux_runner *runner)
 
 static void pump(struct dfucast_linux_runner *runner)
 {
-	for (uint16_t i = 0; i < runner->cast->config.count; i++) {
+	for (uint16_t i = 0; i < runner->config.target_count; i++) {
 		struct dfucast_linux_way *way = &runner->config.ways[i];
 
 		if (way->carrier != NULL) {
@@ -185,7 +197,9 @@ static void tick(uv_timer_t *timer)
 {
 	struct dfucast_linux_runner *runner = timer->data;
 
-	dfucast_cast_tick(runner->cast, now_ms(runner));
+	if (runner->config.gateway == NULL) {
+		dfucast_cast_tick(runner->cast, now_ms(runner));
+	}
 	serve(runner);
 }
 
@@ -202,6 +216,9 @@ static void serve(struct dfucast_linux_runner *runner)
 	runner->serving = true;
 	do {
 		runner->again = false;
+		if (runner->config.gateway != NULL) {
+			dfucast_gateway_run(runner->config.gateway, now_ms(runner));
+		}
 		requests(runner);
 		pump(runner);
 		while (feed(runner)) {
@@ -211,7 +228,8 @@ static void serve(struct dfucast_linux_runner *runner)
 	} while (runner->again);
 	runner->serving = false;
 
-	if (dfucast_cast_deadline(runner->cast, &deadline)) {
+	if (runner->config.gateway != NULL ? dfucast_gateway_deadline(runner->config.gateway, &deadline)
+					   : dfucast_cast_deadline(runner->cast, &deadline)) {
 		int32_t left = (int32_t)(deadline - now_ms(runner));
 
 		uv_timer_start(&runner->timer, tick, left > 0 ? (uint64_t)left : 0, 0);
@@ -231,14 +249,24 @@ void dfucast_linux_runner_start(struct dfucast_linux_runner *runner, struct dfuc
 	runner->cast = cast;
 	uv_timer_init(config->loop, &runner->timer);
 	runner->timer.data = runner;
-	for (uint16_t i = 0; i < cast->config.count; i++) {
+	if (runner->config.target_count == 0) {
+		runner->config.target_count = cast->config.count;
+	}
+	for (uint16_t i = 0; i < runner->config.target_count; i++) {
 		memset(&config->ways[i], 0, sizeof(config->ways[i]));
 		config->ways[i].runner = runner;
 		config->ways[i].target = &config->targets[i];
 		config->ways[i].link.target = i;
 	}
 	uv_update_time(config->loop);
-	dfucast_cast_start(cast, now_ms(runner));
+	if (config->gateway == NULL) {
+		dfucast_cast_start(cast, now_ms(runner));
+	}
+	serve(runner);
+}
+
+void dfucast_linux_runner_serve(struct dfucast_linux_runner *runner)
+{
 	serve(runner);
 }
 
@@ -250,7 +278,7 @@ void dfucast_linux_runner_stop(struct dfucast_linux_runner *runner, enum dfucast
 
 void dfucast_linux_runner_close(struct dfucast_linux_runner *runner)
 {
-	for (uint16_t i = 0; i < runner->cast->config.count; i++) {
+	for (uint16_t i = 0; i < runner->config.target_count; i++) {
 		dfucast_linux_link_destroy(runner->config.ways[i].carrier);
 		runner->config.ways[i].carrier = NULL;
 	}

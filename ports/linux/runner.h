@@ -8,7 +8,7 @@
 #define DFUCAST_LINUX_RUNNER_H
 
 #include "linux.h"
-#include <dfucast/cast.h>
+#include <dfucast/gateway.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,8 +31,12 @@ struct dfucast_linux_runner_config {
 	const struct dfucast_linux_target
 	    *targets;                   /**< as many as the cast's count; must outlive the runner */
 	struct dfucast_linux_way *ways; /**< as many, the caller's memory */
-	dfucast_image_read read;        /**< the image: any offset, at any time */
+	uint16_t target_count;          /**< of both arrays; 0: the cast's count */
+	dfucast_image_read read;        /**< the image: any offset, at any time; not with a gateway */
 	void *read_context;
+	/** The cast is this gateway's: it has its image from its host and its time from the gateway, and a target's
+	 *  address is its index in `targets`, in two bytes, low first. NULL: a cast of its own. */
+	struct dfucast_gateway *gateway;
 	/** Called after every event, from the loop. May call dfucast_cast_status(), _stop() through
 	 *  dfucast_linux_runner_stop(), nothing else of the cast. */
 	void (*changed)(void *context);
@@ -51,11 +55,13 @@ struct dfucast_linux_runner {
 	bool read_failed; /**< the image could not be read: the cast was stopped */
 };
 
-/** Starts the cast, which must be initialised, on the loop. */
+/** Starts the cast, which must be initialised, on the loop. A gateway's is started by its host. */
 void dfucast_linux_runner_start(struct dfucast_linux_runner *runner, struct dfucast_cast *cast,
 				const struct dfucast_linux_runner_config *config);
 /** dfucast_cast_stop(), and what follows from it. */
 void dfucast_linux_runner_stop(struct dfucast_linux_runner *runner, enum dfucast_err why);
+/** With a gateway: its host has said something. */
+void dfucast_linux_runner_serve(struct dfucast_linux_runner *runner);
 /** Closes links and timer; the loop then runs out. */
 void dfucast_linux_runner_close(struct dfucast_linux_runner *runner);
 

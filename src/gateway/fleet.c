@@ -130,6 +130,19 @@ static struct dfucast_smp_fleet_prediction predict(const struct dfucast_gateway 
 	return prediction;
 }
 
+/* One device, two cursors: both would fight over its link. */
+static bool is_there_already(const struct dfucast_gateway *gateway,
+			     const struct dfucast_gateway_target *target)
+{
+	for (uint16_t i = 0; i < gateway->target_count; i++) {
+		if (memcmp(gateway->config.targets[i].address, target->address, sizeof(target->address)) ==
+		    0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* @return NULL, or why a target is not taken */
 static const struct gateway_refusal *take_targets(struct dfucast_gateway *gateway,
 						  struct dfucast_smp_fleet_plan *plan)
@@ -147,6 +160,9 @@ static const struct gateway_refusal *take_targets(struct dfucast_gateway *gatewa
 		memset(target, 0, sizeof(*target));
 		if (port->resolve == NULL || !port->resolve(port->context, &wanted, target)) {
 			return &no_target;
+		}
+		if (is_there_already(gateway, target)) {
+			return &bad_plan;
 		}
 		gateway->target_count++;
 	}
