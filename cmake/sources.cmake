@@ -54,6 +54,8 @@ set(DFUCAST_CORE_SOURCES
   src/gateway/session.c
   src/gateway/images.c
   src/gateway/fleet.c
+  src/host/host.c
+  src/host/blob.c
   src/central/central.c
   src/central/seek.c
   src/central/next.c

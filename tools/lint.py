@@ -25,6 +25,7 @@ LAYERS = {
     "cast": {"util"},
     "gateway": {"util"},
     "central": {"util"},
+    "host": {"util"},
 }
 # Which layer a public header belongs to. "base" is open to all; "consumer" is the seam between cast and update.
 HEADERS = {
@@ -33,7 +34,7 @@ HEADERS = {
     "ble": "ble", "ble_params": "ble", "ble_scan": "ble", "ble_event": "ble", "ble_door": "ble", "ble_setup": "ble",
     "ble_central": "central",
     "smp": "smp", "smp_os": "smp", "smp_img": "smp", "smp_server": "smp", "smp_fleet": "smp",
-    "consumer": "consumer", "update": "update", "cast": "cast", "ring": "cast", "gateway": "gateway",
+    "consumer": "consumer", "update": "update", "cast": "cast", "ring": "cast", "gateway": "gateway", "host": "host",
 }  # fmt: skip
 PUBLIC = {
     "util": {"base", "framing"},  # dfucast_crc16() is declared in framing.h
@@ -45,6 +46,7 @@ PUBLIC = {
     "update": {"base", "image", "smp", "consumer", "update"},
     "cast": {"base", "consumer", "cast"},
     "gateway": {"base", "image", "smp", "consumer", "update", "cast", "gateway"},
+    "host": {"base", "image", "smp", "consumer", "host"},
     "central": {"base", "ble", "consumer", "cast", "central"},
     "base": {"base"},
 }

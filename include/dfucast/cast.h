@@ -72,9 +72,12 @@ struct dfucast_cast_config {
 	    gather_ms; /**< a pass begins so long after the first device is ready for it, at the latest */
 	uint32_t straggle_ms; /**< a device may hold the others back so long in one pass; 0: 500 */
 	uint32_t erase_ms;    /**< the same while it is erasing; 0: 15000 */
-	bool rewinds;         /**< the source can go back */
-	bool commanded;       /**< nobody is activated before dfucast_cast_activate() */
-	bool prefills;        /**< bytes are taken before the first device is ready for them, too */
+	uint32_t
+	    source_bytes; /**< the source gives no fewer at a time: with less room the ring counts as full;
+				    0: 1. May be raised while the cast runs */
+	bool rewinds;     /**< the source can go back */
+	bool commanded;   /**< nobody is activated before dfucast_cast_activate() */
+	bool prefills;    /**< bytes are taken before the first device is ready for them, too */
 };
 
 /** Read-only for callers, except through the functions below. */

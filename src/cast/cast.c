@@ -372,7 +372,7 @@ size_t dfucast_cast_begin(struct dfucast_cast *cast, struct dfucast_link link, u
 		grant.head = grant.tail; /* not in the pass: control frames only */
 	}
 	/* Full: no more comes before somebody moves. Who takes all there is shows that another holds it back. */
-	grant.partial = dfucast_ring_free(&cast->ring) == 0;
+	grant.partial = cast_ring_is_full(cast);
 	size_t length = cast->config.consumer->begin(cast->config.plan,
 						     dfucast_cast_device(cast, link.target), &grant, now);
 

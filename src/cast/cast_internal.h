@@ -36,6 +36,15 @@ void *dfucast_cast_device(const struct dfucast_cast *cast, unsigned int index);
 enum dfucast_phase dfucast_cast_phase(const struct dfucast_cast *cast, unsigned int index);
 void dfucast_cast_stop_device(struct dfucast_cast *cast, unsigned int index, enum dfucast_err why);
 
+/* No more comes before somebody moves. */
+static inline bool cast_ring_is_full(const struct dfucast_cast *cast)
+{
+	uint32_t left = cast->config.image_bytes - cast->ring.head;
+	uint32_t piece = cast->config.source_bytes < left ? cast->config.source_bytes : left;
+
+	return dfucast_ring_free(&cast->ring) < (piece > 0 ? piece : 1u);
+}
+
 /* Wrapping time: a is at or after b. */
 static inline bool cast_reached(uint32_t now, uint32_t when)
 {

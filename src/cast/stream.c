@@ -105,7 +105,7 @@ static void look(struct dfucast_cast *cast, struct view *view)
 /* The ring is full, others have eaten all of it, and somebody still sits on its tail. */
 static bool held_back(const struct dfucast_cast *cast, const struct view *view)
 {
-	return view->starving > 0 && view->starving < view->in_pass && dfucast_ring_free(&cast->ring) == 0 &&
+	return view->starving > 0 && view->starving < view->in_pass && cast_ring_is_full(cast) &&
 	       /* A slow majority is not a straggler: going at its pace costs less than a pass for it. */
 	       2u * view->starving + 1u >= view->in_pass;
 }
@@ -263,7 +263,7 @@ bool dfucast_cast_stream_deadline(const struct dfucast_cast *cast, uint32_t *dea
 		*deadline = cast->gather_end_ms;
 		timed = true;
 	}
-	if (cast->streaming && dfucast_ring_free(&cast->ring) == 0) {
+	if (cast->streaming && cast_ring_is_full(cast)) {
 		/* Somebody may be holding the others back: look again soon. A tenth of the patience is fine enough. */
 		uint32_t soon = cast->run_ms + cast->config.straggle_ms / 10u + 1u;
 

@@ -117,6 +117,7 @@ static void init_cast(struct dfucast_gateway *gateway)
 	config.commanded =
 	    gateway->plan_commanded || (config.links_max != 0 && gateway->target_count > config.links_max);
 	config.prefills = true;
+	config.source_bytes = gateway->data_max;
 	memset(config.devices, 0, (size_t)config.count * config.device_bytes);
 	dfucast_cast_init(&gateway->cast, &config);
 	for (uint16_t i = 0; i < gateway->target_count; i++) {
@@ -516,6 +517,7 @@ void dfucast_gateway_upload(struct dfucast_gateway *gateway, const uint8_t *fram
 	gateway->heard_ms = now;
 	if (request.data_bytes > gateway->data_max) {
 		gateway->data_max = request.data_bytes;
+		gateway->cast.config.source_bytes = request.data_bytes;
 	}
 	if (request.offset == 0) {
 		first_chunk(gateway, &request, now);

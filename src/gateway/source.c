@@ -70,10 +70,14 @@ static uint32_t ring_room(const struct dfucast_gateway *gateway, uint32_t *head)
 {
 	uint32_t length;
 
+	if (nobody_takes(gateway)) {
+		*head = gateway->image.length;
+		return 0;
+	}
 	if (dfucast_cast_need(&gateway->cast, head, &length)) {
 		return length;
 	}
-	*head = nobody_takes(gateway) ? gateway->image.length : gateway->cast.ring.head;
+	*head = gateway->cast.ring.head;
 	return 0;
 }
 
@@ -90,7 +94,7 @@ void dfucast_gateway_source_follow(struct dfucast_gateway *gateway, uint32_t now
 	uint32_t goal;
 	uint32_t room;
 
-	if (!dfucast_cast_need(&gateway->cast, &goal, &room)) {
+	if (nobody_takes(gateway) || !dfucast_cast_need(&gateway->cast, &goal, &room)) {
 		return;
 	}
 	/* What was never hashed may not be passed over. */

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`dfucast gateway`: hosts that others wrote, with nothing of ours on their side and their own defaults, update a whole
+fleet over a tty. Behind it virtual devices, and real boards (MCUboot, Zephyr) in QEMU."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import fleet as fleets
+import images
+from fleet import slots
+
+TOOLKIT = """
+import sys, mcumgr_toolkit
+client = mcumgr_toolkit.MCUmgrClient.serial(sys.argv[1])
+client.firmware_update(open(sys.argv[2], "rb").read())
+"""
+
+
+def smpmgr(port, *words):
+    tool = [str(pathlib.Path(sys.executable).with_name("smpmgr")), "--port", port]
+    return [*tool, *map(str, words)]
+
+
+def run(words, timeout=120):
+    done = subprocess.run(words, check=False, timeout=timeout, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def upgrade(port, image):
+    """The one-liner; it names no slot, and marks nothing."""
+    run(smpmgr(port, "upgrade", image))
+
+
+def step_by_step(port, image):
+    run(smpmgr(port, "image", "upload", image))
+    listed = run(smpmgr(port, "image", "state-read"))
+    assert "pending=False" in listed and "slot=1" in listed
+    run(smpmgr(port, "image", "state-write", images.tlv_hash(pathlib.Path(image).read_bytes()).hex()))
+    assert "pending=True" in run(smpmgr(port, "image", "state-read"))
+    run(smpmgr(port, "os", "reset"))
+
+
+def toolkit(port, image):
+    run([sys.executable, "-c", TOOLKIT, port, str(image)])
+
+
+HOSTS = [upgrade, step_by_step, toolkit]
+
+
+@pytest.fixture(scope="module")
+def image(shipped_image, tmp_path_factory):
+    path = tmp_path_factory.mktemp("gateway") / "app.signed.bin"
+    path.write_bytes(images.padded(images.with_version(shipped_image, 1, 7)))
+    return path
+
+
+@pytest.fixture
+def gateway(dfucast_start):
+    """gateway(*words): a running gateway on a pseudo terminal, and that terminal's path."""
+
+    def start(*words):
+        running = dfucast_start("gateway", "--json", "--once", "--host", "pty", *words)
+        return running, running.wait_event("serving")["target"].removeprefix("serial:")
+
+    return start
+
+
+def over(result):
+    (event,) = [e for e in result.of("gateway") if e["what"] == "over"]
+    return event["value"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_stock_host_and_virtual_devices(gateway, image, host):
+    running, port = gateway("--radio", "sim:4", "--canary", "1")
+    host(port, image)
+    result = running.finish(180)
+    assert result.code == 0 and over(result) == 4, result
+    # One pass: the host was asked for each byte once.
+    assert [e for e in result.of("gateway") if e["what"] == "rewind"] == [], result
+
+
+def test_mute_image_stops_at_the_canary(gateway, image):
+    """One device lost, three held on what they ran: the fleet's safety, unknown to the host's tool."""
+    running, port = gateway("--radio", "sim:4?never_returns=0")
+    upgrade(port, image)
+    result = running.finish(240)
+    assert result.code == 3 and over(result) == 0, result
+    assert [e["state"] for i in range(4) for e in result.of("target", target=f"sim:4#{i}")][-1] == "held"
+    assert result.final("sim:4#0")["error"] == "never_returned"
+    assert {result.final(f"sim:4#{i}")["error"] for i in range(1, 4)} == {"held_max_failed"}
+
+
+def test_image_that_is_none(gateway, tmp_path):
+    """Refused at the first chunk; no device is asked anything."""
+    running, port = gateway("--radio", "sim:2")
+    bad = tmp_path / "bad.bin"
+    bad.write_bytes(b"\x55" * 20000)
+    done = subprocess.run(smpmgr(port, "image", "upload", bad), check=False, timeout=60, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL)
+    assert done.returncode != 0
+    running.interrupt()
+    result = running.finish(20)
+    assert result.code == 130 and result.of("target") == [], result
+
+
+@pytest.fixture(scope="module")
+def four():
+    boards = fleets.Fleet()
+    yield boards
+    boards.stop()
+
+
+@pytest.mark.parametrize("host,ring", [(upgrade, 65536), (toolkit, 8192)])
+def test_stock_host_and_four_boards(gateway, four, tmp_path, host, ring):
+    """The chain with nothing made up but the wire: a stock tool, the gateway, four boards; all confirmed."""
+    four.settle()
+    path, made, version = four.image(tmp_path, images.PADDED_BYTES)
+    running, port = gateway("--ring", ring, *(w for board in four for w in ("--to", board.target)))
+    host(port, path)
+    result = running.finish(240)
+    assert result.code == 0 and over(result) == 4, result
+    for board in four:
+        first = slots(board)[0]
+        assert (first["version"], first["hash"]) == (version, images.tlv_hash(made)), first
+        assert first["active"] and first["confirmed"], first
