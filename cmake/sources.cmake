@@ -68,6 +68,7 @@ set(DFUCAST_PORT_LINUX_SOURCES
   ports/linux/link_udp.c
   ports/linux/link_stream.c
   ports/linux/hash.c
+  ports/linux/signature.c
   ports/linux/runner.c
   ports/linux/host.c
 )
@@ -95,6 +96,7 @@ set(DFUCAST_CLI_SOURCES
   apps/cli/report_html.c
   apps/cli/report_page.c
   apps/cli/package.c
+  apps/cli/signed.c
   apps/cli/usage.c
   apps/cli/hints.c
   apps/cli/session.c

@@ -11,6 +11,7 @@
 #include "trace.h"
 #include <argp.h>
 #include <dfucast/err.h>
+#include <dfucast/image.h>
 
 /* The words are promised to scripts: see docs of the command line. */
 enum cli_exit {
@@ -97,6 +98,12 @@ struct image_file {
 int image_file_open(struct image_file *file, const char *path, char *why, size_t why_bytes);
 bool image_file_read(void *file, uint32_t offset, uint8_t *buffer, uint32_t length); /* dfucast_image_read */
 void image_file_close(struct image_file *file);
+
+/* --key: reads the PEM file. NULL: *code is the exit code after saying why. */
+struct dfucast_linux_key *signed_key(const struct output *out, const char *path, int *code);
+/* @return 0, or IMAGE_SIGNATURE or IMAGE_READ with `why`. The image's hash must have been proven. */
+int signed_check(const struct dfucast_linux_key *key, const struct dfucast_image *image,
+		 struct image_file *file, char *why, size_t why_bytes);
 
 /* One line for people: what to do about an error word. Never NULL. hints.c; docs/errors.md has the long form. */
 const char *hint_for(int err);

@@ -141,7 +141,10 @@ struct inspection {
 	struct image_file file;
 	struct dfucast_image image;
 	uint8_t file_sha[32];
-	int verdict; /* 0, IMAGE_HASH or IMAGE_UNCHECKED */
+	int verdict;                         /* 0, IMAGE_HASH or IMAGE_UNCHECKED */
+	const struct dfucast_linux_key *key; /* NULL: none given */
+	int signature;                       /* with a key: 0 or IMAGE_SIGNATURE … */
+	char signature_why[200];             /* … and why */
 };
 
 /* Both hashes over the whole file. @return as dfucast_image_digest_finish(), or IMAGE_READ. */
@@ -237,6 +240,11 @@ static void report_json(const struct report *report)
 				      inspection->verdict == DFUCAST_ERR_OK           ? "ok"
 				      : inspection->verdict == DFUCAST_ERR_IMAGE_HASH ? "mismatch"
 										      : "not_checkable");
+	if (inspection->key != NULL)
+		(void)cJSON_AddStringToObject(object, "signature",
+					      inspection->signature != DFUCAST_ERR_OK ? "mismatch"
+					      : inspection->verdict == DFUCAST_ERR_OK ? "ok"
+										      : "of_hash_only");
 	list = cJSON_AddArrayToObject(object, "tlvs");
 	while (dfucast_image_tlv_next(image, image_file_read, &inspection->file, &cursor, &entry) == 1) {
 		cJSON *tlv = cJSON_CreateObject();
@@ -312,6 +320,11 @@ static void report_text(const struct report *report)
 	else
 		(void)printf("signed by     %s%s\n", tlv_name(image->signature_type),
 			     image->signature_count > 1 ? " and more" : "");
+	if (inspection->key != NULL && inspection->signature == DFUCAST_ERR_OK)
+		(void)printf("signature     ok, of the key given%s\n",
+			     inspection->verdict == DFUCAST_ERR_OK ? "" : ", over the hash alone");
+	else if (inspection->key != NULL)
+		(void)printf("signature     WRONG: %s\n", inspection->signature_why);
 	(void)printf("payload hash  %s\n\n", hash_word(inspection, reason));
 	print_tlvs(inspection);
 }
@@ -327,6 +340,11 @@ static int inspect(struct inspection *inspection)
 	if (err != DFUCAST_ERR_OK)
 		return err;
 	inspection->verdict = digest_file(inspection);
+	if (inspection->key != NULL) {
+		inspection->signature =
+		    signed_check(inspection->key, &inspection->image, &inspection->file,
+				 inspection->signature_why, sizeof(inspection->signature_why));
+	}
 	if (inspection->verdict == DFUCAST_ERR_IMAGE_HASH ||
 	    inspection->verdict == DFUCAST_ERR_IMAGE_UNCHECKED)
 		return DFUCAST_ERR_OK;
@@ -343,8 +361,14 @@ static int inspect_and_report(const struct report *report)
 			report_json(report);
 		else
 			report_text(report);
-		if (report->inspection->verdict == DFUCAST_ERR_IMAGE_HASH)
+		if (report->inspection->verdict == DFUCAST_ERR_IMAGE_HASH) {
 			failure.err = DFUCAST_ERR_IMAGE_HASH;
+		} else if (report->inspection->key != NULL &&
+			   report->inspection->signature != DFUCAST_ERR_OK) {
+			failure.err = report->inspection->signature;
+			(void)snprintf(failure.why, sizeof(failure.why), "%s",
+				       report->inspection->signature_why);
+		}
 	}
 	return failure.err == DFUCAST_ERR_OK ? CLI_EXIT_OK
 					     : output_failure(report->out, report->path, &failure);
@@ -462,7 +486,10 @@ static int inspect_package(struct report *report)
 struct inspect_parser {
 	struct cli_common common;
 	const char *path;
+	const char *key_path;
 };
+
+enum { KEY_KEY = 0x600 };
 
 static error_t parse_inspect(int key, char *value, struct argp_state *state)
 {
@@ -471,6 +498,9 @@ static error_t parse_inspect(int key, char *value, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &parser->common;
+		return 0;
+	case KEY_KEY:
+		parser->key_path = value;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (parser->path != NULL)
@@ -489,8 +519,13 @@ static error_t parse_inspect(int key, char *value, struct argp_state *state)
 int cmd_image_inspect(int argc, char **argv)
 {
 	static const struct argp_child children[] = {{&cli_common_argp, 0, "Common options:", 10}, {0}};
+	static const struct argp_option options[] = {
+	    {"key", KEY_KEY, "PEM", 0,
+	     "Check too that it is signed with this key (ECDSA P-256, RSA-2048, RSA-3072)", 0},
+	    {0},
+	};
 	static const struct argp argp = {
-	    NULL,
+	    options,
 	    parse_inspect,
 	    "FILE",
 	    "Reads a signed MCUboot image, or all images of a dfu_application.zip: version, sizes, flags, "
@@ -509,11 +544,17 @@ int cmd_image_inspect(int argc, char **argv)
 	struct failure failure = {.group = DFUCAST_GROUP_NONE};
 	struct output out;
 	struct report report = {&out, NULL, &inspection, NULL};
-	int code;
+	struct dfucast_linux_key *key = NULL;
+	int code = CLI_EXIT_OK;
 
 	cli_parse(&argp, argc, argv, &parser);
 	output_init(&out, argv[0], parser.common.json);
 	report.path = parser.path;
+	if (parser.key_path != NULL)
+		key = signed_key(&out, parser.key_path, &code);
+	if (code != CLI_EXIT_OK)
+		return code;
+	inspection.key = key;
 	failure.err = image_file_open(&inspection.file, parser.path, failure.why, sizeof(failure.why));
 	if (failure.err != DFUCAST_ERR_OK)
 		code = output_failure(&out, parser.path, &failure);
@@ -522,5 +563,6 @@ int cmd_image_inspect(int argc, char **argv)
 	else
 		code = inspect_and_report(&report);
 	image_file_close(&inspection.file);
+	dfucast_linux_key_free(key);
 	return code;
 }

@@ -164,7 +164,11 @@ static int load_image(struct update_job *job)
 		job->unchecked = true;
 		err = 0;
 	}
-	return err == 0 ? CLI_EXIT_OK : image_failure(job, err, "");
+	why[0] = '\0';
+	if (err == 0 && job->key != NULL) {
+		err = signed_check(job->key, &job->image, &job->file, why, sizeof(why));
+	}
+	return err == 0 ? CLI_EXIT_OK : image_failure(job, err, why);
 }
 
 /* However it is written: with or without the usual port, slashes, framing or bit rate. */
@@ -442,6 +446,7 @@ static void release(struct update_job *job)
 {
 	update_sim_free(job);
 	update_match_free(job);
+	dfucast_linux_key_free(job->key);
 	free(job->devices);
 	free(job->cast_targets);
 	free(job->ways);
@@ -469,6 +474,9 @@ int cmd_update(int argc, char **argv)
 	code = check_options(&job);
 	if (code == CLI_EXIT_OK) {
 		code = load_targets(&job);
+	}
+	if (code == CLI_EXIT_OK && job.options.key_path != NULL) {
+		job.key = signed_key(&job.cli.out, job.options.key_path, &code);
 	}
 	if (code == CLI_EXIT_OK) {
 		code = check_report(&job);

@@ -103,6 +103,9 @@ static const struct advice advice[] = {
      "it."},
     {DFUCAST_ERR_BOARDS_DIFFER, "the targets are different boards, and one image cannot fit them all",
      "Run once for each board, each time with its image and --match board=BOARD."},
+    {DFUCAST_ERR_IMAGE_SIGNATURE, "the image is not signed with the key that was given",
+     "Sign it with that key (imgtool sign --key), or give the key it was signed with; devices would refuse "
+     "it."},
     {DFUCAST_ERR_DOWNGRADE, "the image is older than the one that runs",
      "Give --allow-downgrade if that is what you want."},
     {DFUCAST_ERR_IMAGE_READ, "the image file cannot be read",

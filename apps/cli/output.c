@@ -21,9 +21,7 @@ static uint64_t now_ns(void)
 
 void output_init(struct output *out, const char *command, bool json)
 {
-	out->command = command;
-	out->json = json;
-	out->start_ns = now_ns();
+	*out = (struct output){.command = command, .json = json, .start_ns = now_ns()};
 }
 
 uint32_t output_ms(const struct output *out)

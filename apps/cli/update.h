@@ -18,6 +18,7 @@ struct update_options {
 	struct cli_common common;
 	const char *image_path;
 	const char *report_path; /* NULL: none */
+	const char *key_path;    /* NULL: signatures are not looked at */
 	int word_count;          /* the command line as given, for the report */
 	char **words;
 	const char **to; /* target texts as given */
@@ -99,7 +100,8 @@ struct update_job {
 	struct dfucast_image image;
 	uint8_t header[DFUCAST_IMAGE_HEADER_BYTES];
 	uint8_t sha[32];
-	bool unchecked; /* the image's hash cannot be compared here */
+	struct dfucast_linux_key *key; /* NULL: none given */
+	bool unchecked;                /* the image's hash cannot be compared here */
 	struct dfucast_update_plan plan;
 	struct dfucast_update_boards boards;
 	struct update_matches matches;

@@ -20,6 +20,7 @@ enum key {
 	KEY_FRESH,
 	KEY_DRY_RUN,
 	KEY_IMAGE,
+	KEY_KEY,
 	KEY_SLOT_SIZE,
 	KEY_GATHER,
 	KEY_WAIT,
@@ -72,6 +73,8 @@ static const struct argp_option options[] = {
      "Also devices whose bootloader overwrites the image that runs: a bad one has no way back", 3},
     {0, 0, 0, 0, "Image", 4},
     {"image", KEY_IMAGE, "N", 0, "Image number on the device (0)", 4},
+    {"key", KEY_KEY, "PEM", 0,
+     "Send the image only if it is signed with this key (ECDSA P-256, RSA-2048, RSA-3072)", 4},
     {"slot-size", KEY_SLOT_SIZE, "BYTES", 0, "Slot size, where the device does not tell it", 4},
     {0, 0, 0, 0, "Time and flow", 5},
     {"gather", KEY_GATHER, "SECONDS", 0, "Start the stream so long after the first device is ready (10)", 5},
@@ -91,7 +94,6 @@ static const struct argp_option options[] = {
     {"via", KEY_LATER, "GATEWAY", 0, "Comes with the gateway", 7},
     {"erase-settings", KEY_LATER, 0, 0, "Comes with the settings group", 7},
     {"slot", KEY_LATER, "N", 0, "Comes with direct upload", 7},
-    {"key", KEY_LATER, "PEM", 0, "Comes with signature checks", 7},
     {0, 0, 0, 0, "Common", 8},
     {0},
 };
@@ -263,6 +265,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		break;
 	case KEY_FRESH:
 		update->fresh = true;
+		break;
+	case KEY_KEY:
+		update->key_path = argument;
 		break;
 	case KEY_IMAGE:
 		update->image = number(state, "image", argument, 0, 2);

@@ -56,6 +56,7 @@ void update_report_start(struct update_job *job)
 		cJSON_AddStringToObject(event, "hash", hash);
 		cJSON_AddBoolToObject(event, "signed", job->image.signature_count > 0);
 		cJSON_AddBoolToObject(event, "hash_checked", !job->unchecked);
+		cJSON_AddBoolToObject(event, "signature_checked", job->key != NULL);
 		if (job->member[0] != '\0') {
 			cJSON_AddStringToObject(event, "file", job->member);
 			cJSON_AddStringToObject(event, "board", job->board);
@@ -65,7 +66,9 @@ void update_report_start(struct update_job *job)
 	}
 	printf("Image %s%s%s: version %s, %" PRIu32 " bytes, hash %.16s…, %s\n", job->options.image_path,
 	       job->member[0] != '\0' ? ", in it " : "", job->member, version, job->image.length, hash,
-	       job->image.signature_count > 0 ? "signed" : "not signed");
+	       job->key != NULL                 ? "signed with the key given"
+	       : job->image.signature_count > 0 ? "signed"
+						: "not signed");
 	if (job->unchecked) {
 		printf("Its payload hash is not checkable here (encrypted, compressed, or not SHA-256): the "
 		       "bootloader "

@@ -72,6 +72,7 @@ extern "C" {
 	X(IMAGE_READ, -87, "image_read")                                                                     \
 	X(NO_MATCH, -88, "no_match")                                                                         \
 	X(BOARD_UNTOLD, -89, "board_not_told")                                                               \
+	X(IMAGE_SIGNATURE, -90, "image_signature")                                                           \
 	X(HELD_BARRIER, -97, "held_barrier")                                                                 \
 	X(HELD_MAX_FAILED, -98, "held_max_failed")                                                           \
 	X(BEHIND, -99, "behind")                                                                             \

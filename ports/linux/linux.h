@@ -195,6 +195,23 @@ struct dfucast_linux_sha256 {
 void dfucast_linux_sha256_init(struct dfucast_sha256 *hash, struct dfucast_linux_sha256 *state);
 void dfucast_linux_sha256_abort(struct dfucast_linux_sha256 *state);
 
+/* ---- signatures --------------------------------------------------------------------------------------------- */
+
+/** The public half of a key that images are signed with. */
+struct dfucast_linux_key;
+
+/**
+ * Reads a PEM file: a public key, or a private one as imgtool makes them, of which only the public half is used.
+ * @return NULL: @p why says why, as a sentence without subject and full stop. Else free it.
+ */
+struct dfucast_linux_key *dfucast_linux_key_load(const char *path, char *why, size_t why_bytes);
+void dfucast_linux_key_free(struct dfucast_linux_key *key);
+/** MCUboot's TLV type of the signatures this key makes: 0x22 ECDSA P-256, 0x20 RSA-2048, 0x23 RSA-3072. */
+uint16_t dfucast_linux_key_type(const struct dfucast_linux_key *key);
+/** True when @p signature, the value of such a TLV, is over @p sha256, an image's hash. */
+bool dfucast_linux_key_verify(const struct dfucast_linux_key *key, const uint8_t sha256[32],
+			      const uint8_t *signature, size_t length);
+
 #ifdef __cplusplus
 }
 #endif

@@ -311,7 +311,7 @@ BAD_OPTIONS = [
     (["--match", "colour=red"], "the keys are board, name, running and hash"),
 ]
 LATER = [["--via", "serial:/dev/ttyACM0"], ["--erase-settings"],
-         ["--slot", "1"], ["--key", "key.pem"]]  # fmt: skip
+         ["--slot", "1"]]  # fmt: skip
 
 
 @pytest.mark.parametrize("words,said", BAD_OPTIONS, ids=lambda w: " ".join(w) if isinstance(w, list) else "")
