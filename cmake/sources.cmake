@@ -116,3 +116,10 @@ set(DFUCAST_PORT_MPS2_SOURCES
   ports/mps2/link.c
   ports/mps2/hash.c
 )
+
+set(DFUCAST_PORT_S140_SOURCES
+  ports/s140/config.c
+  ports/s140/queue.c
+  ports/s140/events.c
+  ports/s140/port.c
+)

@@ -55,7 +55,8 @@ enum dfucast_ble_target_flag {
 	DFUCAST_BLE_TARGET_PINNED = 0x01, /**< `address` is known; without it, the first match pins it */
 	DFUCAST_BLE_TARGET_OWNED =
 	    0x02, /**< the application's: only adopted, never scanned for or connected */
-	DFUCAST_BLE_TARGET_SECURE = 0x04, /**< encrypt before anything else */
+	DFUCAST_BLE_TARGET_SECURE =
+	    0x04, /**< encrypt before anything else; set by itself once a link of it was */
 };
 
 /** One device, by the index that the links' user has for it. The caller's memory, one for each target. */

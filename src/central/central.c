@@ -101,6 +101,9 @@ static void is_up(struct dfucast_ble_central *central, struct dfucast_ble_conn *
 
 	dfucast_central_enter(conn, CENTRAL_UP, now);
 	dfucast_central_used(conn, now);
+	/* It wanted that once: the next time it is done first, not after seconds of silence. */
+	if (dfucast_ble_setup_is_secured(&conn->setup))
+		central_target(central, conn)->flags |= DFUCAST_BLE_TARGET_SECURE;
 	if (conn_has(conn, CONN_RESYNC)) {
 		start_resync(conn, now);
 		return;
@@ -403,9 +406,9 @@ static bool notified(struct dfucast_ble_central *central, struct dfucast_ble_con
 	struct inlet inlet = {central, conn->link, now};
 	const struct dfucast_frame_sink sink = {&inlet, deliver};
 
-	if (event->value.attribute != conn->setup.value)
+	if (event->value.attribute != conn->setup.value && conn_has(conn, CONN_ADOPTED))
 		return false;
-	if (!dfucast_ble_setup_is_subscribed(&conn->setup)) {
+	if (event->value.attribute != conn->setup.value || !dfucast_ble_setup_is_subscribed(&conn->setup)) {
 		central->strays++; /* for whoever had this handle before */
 		return true;
 	}

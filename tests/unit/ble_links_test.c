@@ -147,6 +147,7 @@ static void silence_mended_by_pairing(void **state)
 	happens(DFUCAST_BLE_WRITTEN, handle, 0);
 	assert_int_equal(user.resynced, 1);
 	does(DFUCAST_BLE_OP_WRITE);
+	assert_true(targets[0].flags & DFUCAST_BLE_TARGET_SECURE); /* first thing on the next link */
 	passes(20000); /* silent all the same: pairing is not tried again */
 	user.frame = 0;
 	while (dfucast_ble_central_next(&central, &op, now)) {

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How the SoftDevice is configured, and what that costs.
+ */
+#include "s140.h"
+
+#define ATT_MTU 247u
+#define ATTR_TAB_SIZE 248u
+#define TAG 1u
+#define VS_UUIDS_OURS 2u
+#define UNIT_US 1250u
+
+/* Fit to the RAM starts of the SDK's examples (S140 7.x): base, a link at ATT_MTU 23, a byte of ATT_MTU more of a link. */
+#define RAM_BASE 6700u
+#define RAM_LINK 1250u
+#define RAM_MTU_BYTE_X4 50u
+#define RAM_WRITE_X4 4u /* of a byte of a write that waits, assumed as large as the write */
+#define RAM_DYNAMIC_MAX 65536u
+
+static struct dfucast_s140_settings filled(const struct dfucast_s140_settings *settings)
+{
+	struct dfucast_s140_settings full = *settings;
+
+	full.att_mtu = full.att_mtu != 0 ? full.att_mtu : ATT_MTU;
+	full.write_queue = full.write_queue != 0 ? full.write_queue : 1;
+	full.tag = full.tag != 0 ? full.tag : TAG;
+	full.pairings = full.pairings != 0 ? full.pairings : 1;
+	full.attr_tab_size = full.attr_tab_size != 0 ? full.attr_tab_size : ATTR_TAB_SIZE;
+	if (full.event_length == 0) {
+		/* Guard and six pairs of 251 bytes at 2M are 8.6 ms. */
+		full.event_length = 7;
+	}
+	return full;
+}
+
+static uint32_t link_bytes(const struct dfucast_s140_settings *full)
+{
+	uint32_t more = full->att_mtu - (uint32_t)BLE_GATT_ATT_MTU_DEFAULT;
+
+	return RAM_LINK + more * RAM_MTU_BYTE_X4 / 4u +
+	       (full->write_queue - 1u) * full->att_mtu * RAM_WRITE_X4 / 4u;
+}
+
+uint32_t dfucast_s140_ram_bytes(const struct dfucast_s140_settings *settings)
+{
+	const struct dfucast_s140_settings full = filled(settings);
+	uint32_t links = (uint32_t)full.central_links + full.peripheral_links;
+
+	return RAM_BASE + links * link_bytes(&full) + (full.vs_uuids + VS_UUIDS_OURS) * 16u +
+	       (full.attr_tab_size - ATTR_TAB_SIZE);
+}
+
+unsigned int dfucast_s140_links_max(uint16_t att_mtu)
+{
+	const struct dfucast_s140_settings full = {.att_mtu = att_mtu, .write_queue = 1};
+	unsigned int links = RAM_DYNAMIC_MAX / link_bytes(&full);
+
+	return links < 20u ? links : 20u;
+}
+
+uint32_t dfucast_s140_slot_us(const struct dfucast_s140_settings *settings)
+{
+	return filled(settings).event_length * UNIT_US;
+}
+
+/* One part of the configuration. The first that fails counts. */
+static void set(uint32_t *result, uint32_t id, const ble_cfg_t *config, uint32_t ram_start)
+{
+	if (*result == NRF_SUCCESS)
+		*result = sd_ble_cfg_set(id, config, ram_start);
+}
+
+static uint32_t configure(const struct dfucast_s140_settings *full, uint32_t ram_start)
+{
+	uint32_t result = NRF_SUCCESS;
+	ble_cfg_t config = {0};
+
+	config.conn_cfg.conn_cfg_tag = full->tag;
+	config.conn_cfg.params.gap_conn_cfg.conn_count =
+	    (uint8_t)(full->central_links + full->peripheral_links);
+	config.conn_cfg.params.gap_conn_cfg.event_length = full->event_length;
+	set(&result, BLE_CONN_CFG_GAP, &config, ram_start);
+	config = (ble_cfg_t){0};
+	config.conn_cfg.conn_cfg_tag = full->tag;
+	config.conn_cfg.params.gattc_conn_cfg.write_cmd_tx_queue_size = full->write_queue;
+	set(&result, BLE_CONN_CFG_GATTC, &config, ram_start);
+	config = (ble_cfg_t){0};
+	config.conn_cfg.conn_cfg_tag = full->tag;
+	config.conn_cfg.params.gatt_conn_cfg.att_mtu = full->att_mtu;
+	set(&result, BLE_CONN_CFG_GATT, &config, ram_start);
+	config = (ble_cfg_t){0};
+	config.gap_cfg.role_count_cfg.adv_set_count = full->peripheral_links != 0;
+	config.gap_cfg.role_count_cfg.periph_role_count = full->peripheral_links;
+	config.gap_cfg.role_count_cfg.central_role_count = full->central_links;
+	config.gap_cfg.role_count_cfg.central_sec_count = full->pairings;
+	set(&result, BLE_GAP_CFG_ROLE_COUNT, &config, ram_start);
+	config = (ble_cfg_t){0};
+	config.common_cfg.vs_uuid_cfg.vs_uuid_count = (uint8_t)(full->vs_uuids + VS_UUIDS_OURS);
+	set(&result, BLE_COMMON_CFG_VS_UUID, &config, ram_start);
+	config = (ble_cfg_t){0};
+	config.gatts_cfg.attr_tab_size.attr_tab_size = full->attr_tab_size;
+	set(&result, BLE_GATTS_CFG_ATTR_TAB_SIZE, &config, ram_start);
+	return result;
+}
+
+uint32_t dfucast_s140_enable(const struct dfucast_s140_settings *settings, uint32_t *ram_start)
+{
+	const struct dfucast_s140_settings full = filled(settings);
+	uint32_t result = configure(&full, *ram_start);
+	ble_opt_t option = {0};
+
+	/* NO_MEM here too: sd_ble_enable() then says how much. */
+	if (result == NRF_SUCCESS || result == NRF_ERROR_NO_MEM)
+		result = sd_ble_enable(ram_start);
+	if (result != NRF_SUCCESS)
+		return result;
+	/* A link alone on air goes on beyond its slot. */
+	option.common_opt.conn_evt_ext.enable = 1;
+	return sd_ble_opt_set(BLE_COMMON_OPT_CONN_EVT_EXT, &option);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
+ * The core on Nordic's S140 SoftDevice (6.1, 7.x) as a central, without an RTOS. What is decided is decided in
+ * ble_central.h; here are the SoftDevice's calls and events, its configuration, and the way from its interrupt to the
+ * main loop: one queue, one door.
+ *
+ *     at start       dfucast_s140_enable() (or the product's own), dfucast_s140_init()
+ *     interrupt      dfucast_s140_interrupt(), where the SoftDevice's events are nobody else's; or
+ *                    dfucast_s140_observe(), from an observer of the SDK's nrf_sdh, beside a running application
+ *     main loop      dfucast_s140_run() after each interrupt and at the time that it returns
+ *
+ * Everything but _interrupt and _observe is called from the main loop alone. All memory is in struct dfucast_s140 or
+ * the caller's.
+ */
+#ifndef DFUCAST_S140_H
+#define DFUCAST_S140_H
+
+#include <dfucast/ble_central.h>
+#include <dfucast/ble_door.h>
+#include <stdatomic.h>
+
+#include "sd_api.h"
+
+/** Longest event with this ATT_MTU, bytes: a discovery's answer, four bytes of which become eight. */
+#define DFUCAST_S140_EVENT_BYTES(mtu) (2u * (mtu) + sizeof(ble_evt_t))
+
+/* ---- configuration of the SoftDevice ---- */
+
+struct dfucast_s140_settings {
+	uint8_t central_links;    /**< of all centrals' links, the application's too: 1 … 20 */
+	uint8_t peripheral_links; /**< the application's own server; 0: none */
+	uint8_t write_queue;      /**< writes without response for each link; 0: 1 */
+	uint8_t vs_uuids;         /**< of the application; two more are ours */
+	uint8_t tag;              /**< of this configuration; 0: 1 */
+	uint8_t pairings;         /**< at the same time; 0: 1 */
+	uint16_t att_mtu; /**< 23 … 247; 0: 247. At 247 no more than about 14 links fit, see _ram_bytes */
+	uint16_t
+	    event_length; /**< × 1.25 ms, airtime of a link in each interval; 0: what fits, see _slot_us */
+	uint16_t attr_tab_size; /**< of the own server; 0: 248, none to speak of */
+};
+
+/** RAM that the SoftDevice will ask for, bytes from 0x20000000: an estimate (fit to the SDK's own linker scripts),
+ *  right within a few percent. dfucast_s140_enable() tells the truth. */
+uint32_t dfucast_s140_ram_bytes(const struct dfucast_s140_settings *settings);
+/** Most links that fit the SoftDevice's limit of 64 KiB for them with this ATT_MTU, by the same estimate. */
+unsigned int dfucast_s140_links_max(uint16_t att_mtu);
+/** The slot that event_length gives, for struct dfucast_ble_air; its default is 6 pairs of 251 bytes at 2M. */
+uint32_t dfucast_s140_slot_us(const struct dfucast_s140_settings *settings);
+
+/**
+ * Configures and enables the SoftDevice's BLE part (sd_softdevice_enable, or nrf_sdh_enable_request, come before).
+ * @param ram_start in: where the application's RAM begins (linker symbol); out: where it must begin at least
+ * @return NRF_SUCCESS; NRF_ERROR_NO_MEM: *ram_start is too low, see what is there now; else what the SoftDevice said
+ */
+uint32_t dfucast_s140_enable(const struct dfucast_s140_settings *settings, uint32_t *ram_start);
+
+/* ---- the port ---- */
+
+/** What the port needs of its surroundings. Members that may be NULL say so. */
+struct dfucast_s140_hooks {
+	void *context;
+	void (*mask)(void *context);   /**< the event interrupt off: NVIC_DisableIRQ(SD_EVT_IRQn) */
+	void (*unmask)(void *context); /**< and on again. Not nested */
+	void (*pend)(
+	    void *context); /**< it comes again: NVIC_SetPendingIRQ(SD_EVT_IRQn); used with _interrupt only */
+	/** Encrypt the link, pair if need be: pm_conn_secure(). @return an NRF_ error. NULL: not possible here. */
+	uint32_t (*secure)(void *context, uint16_t conn_handle);
+	/** An event that is none of ours, from the main loop; with _interrupt only. NULL: nobody wants it. */
+	void (*application)(void *context, const ble_evt_t *event);
+};
+
+struct dfucast_s140_config {
+	struct dfucast_ble_central_config central; /**< value_bytes: at least att_mtu - 3 */
+	struct dfucast_s140_hooks hooks;
+	uintptr_t *queue;     /**< events on their way; 4 KiB are plenty */
+	uint32_t queue_bytes; /**< at least four of the longest events */
+	uint16_t att_mtu;     /**< as configured */
+	uint8_t tag;          /**< as configured */
+	bool active_scan;     /**< ask for scan responses: where names are looked for */
+	/** The application answers what peers ask of every link (nrf_ble_gatt does): MTU, PHY, data length. */
+	bool application_answers;
+};
+
+/** The queue: the interrupt writes at the head, the main loop reads at the tail. Entries lie in one piece. */
+struct dfucast_s140_queue {
+	uintptr_t *words; /**< as events are aligned */
+	uint32_t count;
+	_Atomic uint32_t head;
+	_Atomic uint32_t tail;
+	_Atomic bool starved; /**< events wait in the SoftDevice for want of room */
+	_Atomic uint32_t
+	    lost; /**< observed events that found no room: notifications and advertisements go first */
+};
+
+struct dfucast_s140 {
+	struct dfucast_ble_central central;
+	struct dfucast_s140_config config;
+	struct dfucast_ble_door door; /**< the interrupt's */
+	struct dfucast_s140_queue queue;
+	uint8_t service_type; /**< UUID types that the SoftDevice gave the two bases */
+	uint8_t characteristic_type;
+	uint8_t scan_buffer[BLE_GAP_SCAN_BUFFER_MAX];
+	/** What peers asked for and is not answered yet: a bit for each connection's number. */
+	uint32_t phy_due, length_due, mtu_due, attributes_due;
+	bool retry;
+	uint32_t starvations; /**< times the queue was full */
+};
+
+/** @return NRF_SUCCESS, or what sd_ble_uuid_vs_add() said: NRF_ERROR_NO_MEM means settings.vs_uuids is too low. */
+uint32_t dfucast_s140_init(struct dfucast_s140 *port, const struct dfucast_s140_config *config);
+
+/** From SD_EVT_IRQn: fetches events. */
+void dfucast_s140_interrupt(struct dfucast_s140 *port);
+/** From an observer, at any interrupt level or from the main loop (where that is nrf_sdh's dispatch model). */
+void dfucast_s140_observe(struct dfucast_s140 *port, const ble_evt_t *event);
+
+/** One round: events, then what follows from them. @return when to call again at the latest. */
+uint32_t dfucast_s140_run(struct dfucast_s140 *port, uint32_t now);
+
+/**
+ * Lends a link of the application's to the central, for this target (ble_central.h). @p params: as the link has them;
+ * @p att_mtu: as agreed, 0: not exchanged. @return false: not possible now, or the link is gone.
+ */
+bool dfucast_s140_adopt(struct dfucast_s140 *port, uint16_t conn_handle, uint16_t target,
+			const ble_gap_conn_params_t *params, uint16_t att_mtu, uint32_t now);
+/** @return true: the application has its link to itself, as it was. False: it is in use. */
+bool dfucast_s140_release(struct dfucast_s140 *port, uint16_t conn_handle);
+/** True while the central works on this link. */
+bool dfucast_s140_uses(struct dfucast_s140 *port, uint16_t conn_handle);
+
+#endif

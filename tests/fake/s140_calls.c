@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fake SoftDevice's calls, with the answers that the real one gives.
+ */
+#include "s140_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+extern struct s140 *s140_the;
+
+/* Called with `air` held; NULL: no such connection. */
+static struct link *link_of(struct s140 *sd, uint16_t handle)
+{
+	if (handle >= S140_LINKS_MAX || sd->links[handle].state != LINK_UP)
+		return NULL;
+	return &sd->links[handle];
+}
+
+static bool says_busy(struct s140 *sd)
+{
+	if (s140_roll(sd, 12) != 0)
+		return false;
+	sd->counts.busy++;
+	return true;
+}
+
+/* Every call enters and leaves through these. */
+static struct s140 *enter(void)
+{
+	pthread_mutex_lock(&s140_the->air);
+	return s140_the;
+}
+
+static uint32_t leave(struct s140 *sd, uint32_t result)
+{
+	if (result == NRF_SUCCESS)
+		pthread_cond_signal(&sd->radio_wakes);
+	pthread_mutex_unlock(&sd->air);
+	return result;
+}
+
+/* A value or a procedure for a link: it must be the one that the program means. */
+static struct link *meant(struct s140 *sd, uint16_t handle)
+{
+	struct link *link = link_of(sd, handle);
+	uint16_t device = sd->config.meant(sd->config.context, handle);
+
+	if (link != NULL && device != S140_NOBODY && device != link->device)
+		sd->counts.misdirected++;
+	return link;
+}
+
+/* ---- configuration: any will do ---- */
+
+uint32_t sd_ble_enable(uint32_t *p_app_ram_base)
+{
+	return *p_app_ram_base < 0x20002000u ? NRF_ERROR_NO_MEM : NRF_SUCCESS;
+}
+
+uint32_t sd_ble_cfg_set(uint32_t cfg_id, ble_cfg_t const *p_cfg, uint32_t app_ram_base)
+{
+	(void)p_cfg;
+	(void)app_ram_base;
+	return cfg_id != 0 ? NRF_SUCCESS : NRF_ERROR_INVALID_PARAM;
+}
+
+uint32_t sd_ble_opt_set(uint32_t opt_id, ble_opt_t const *p_opt)
+{
+	return opt_id == BLE_COMMON_OPT_CONN_EVT_EXT && p_opt->common_opt.conn_evt_ext.enable
+		   ? NRF_SUCCESS
+		   : NRF_ERROR_INVALID_PARAM;
+}
+
+uint32_t sd_ble_uuid_vs_add(ble_uuid128_t const *p_vs_uuid, uint8_t *p_uuid_type)
+{
+	struct s140 *sd = enter();
+
+	assert(p_vs_uuid->uuid128[15] == (sd->uuid_bases == 0 ? 0x8D : 0xDA));
+	*p_uuid_type = (uint8_t)(2u + sd->uuid_bases++);
+	return leave(sd, NRF_SUCCESS);
+}
+
+uint32_t sd_ble_evt_get(uint8_t *p_dest, uint16_t *p_len)
+{
+	struct s140 *sd = enter();
+	const struct event *event = &sd->events[sd->event_first];
+
+	if (sd->event_count == 0)
+		return leave(sd, NRF_ERROR_NOT_FOUND);
+	assert((uintptr_t)p_dest % 4 == 0);
+	if (*p_len < event->length)
+		return leave(sd, NRF_ERROR_DATA_SIZE);
+	memcpy(p_dest, event->bytes, event->length);
+	*p_len = event->length;
+	sd->event_first = (sd->event_first + 1u) % EVENTS_MAX;
+	sd->event_count--;
+	if (event->evt.header.evt_id == BLE_GAP_EVT_DISCONNECTED) {
+		uint16_t handle = event->evt.evt.gap_evt.conn_handle;
+
+		sd->links[handle].state = LINK_FREE;
+		sd->free_handles[sd->free_count++] = handle;
+	}
+	return leave(sd, NRF_SUCCESS);
+}
+
+/* ---- scanner and initiator ---- */
+
+uint32_t sd_ble_gap_scan_start(ble_gap_scan_params_t const *p_scan_params,
+			       ble_data_t const *p_adv_report_buffer)
+{
+	struct s140 *sd = enter();
+
+	if (p_scan_params == NULL) {
+		if (!sd->scanning || !sd->scan_paused)
+			return leave(sd, NRF_ERROR_INVALID_STATE);
+	} else {
+		assert(p_scan_params->interval >= 4 && p_scan_params->window <= p_scan_params->interval);
+		if (sd->scanning || sd->connect_timer.runs)
+			return leave(sd, NRF_ERROR_INVALID_STATE);
+		if (says_busy(sd))
+			return leave(sd, NRF_ERROR_RESOURCES);
+	}
+	assert(p_adv_report_buffer->len >= BLE_GAP_SCAN_BUFFER_MAX);
+	sd->scanning = true;
+	sd->scan_paused = false;
+	sd->scan_buffer = p_adv_report_buffer->p_data;
+	s140_arm(sd, &sd->scan_timer, 2, 30);
+	return leave(sd, NRF_SUCCESS);
+}
+
+uint32_t sd_ble_gap_scan_stop(void)
+{
+	struct s140 *sd = enter();
+	bool ran = sd->scanning;
+
+	sd->scanning = false;
+	return leave(sd, ran ? NRF_SUCCESS : NRF_ERROR_INVALID_STATE);
+}
+
+uint32_t sd_ble_gap_connect(ble_gap_addr_t const *p_peer_addr, ble_gap_scan_params_t const *p_scan_params,
+			    ble_gap_conn_params_t const *p_conn_params, uint8_t conn_cfg_tag)
+{
+	struct s140 *sd = enter();
+	uint16_t address = (uint16_t)(p_peer_addr->addr[0] | p_peer_addr->addr[1] << 8);
+
+	assert(conn_cfg_tag == 1 && p_peer_addr->addr_type == 1 && address < sd->config.count);
+	/* The specification: a timeout longer than two intervals. */
+	assert(p_conn_params->conn_sup_timeout * 8u > 2u * p_conn_params->max_conn_interval);
+	sd->scanning = false; /* even when it fails */
+	if (sd->connect_timer.runs)
+		return leave(sd, NRF_ERROR_INVALID_STATE);
+	if (sd->free_count == 0)
+		return leave(sd, NRF_ERROR_CONN_COUNT);
+	if (says_busy(sd))
+		return leave(sd, NRF_ERROR_BUSY);
+	sd->connecting = address;
+	sd->connect_params = *p_conn_params;
+	sd->connect_limit = s140_now(sd) + p_scan_params->timeout * 10u;
+	s140_arm(sd, &sd->connect_timer, 3, 40);
+	return leave(sd, NRF_SUCCESS);
+}
+
+uint32_t sd_ble_gap_connect_cancel(void)
+{
+	struct s140 *sd = enter();
+	bool ran = sd->connect_timer.runs;
+
+	sd->connect_timer.runs = false;
+	return leave(sd, ran ? NRF_SUCCESS : NRF_ERROR_INVALID_STATE);
+}
+
+uint32_t sd_ble_gap_disconnect(uint16_t conn_handle, uint8_t hci_status_code)
+{
+	struct s140 *sd = enter();
+	struct link *link = meant(sd, conn_handle);
+
+	assert(hci_status_code == BLE_HCI_REMOTE_USER_TERMINATED_CONNECTION);
+	if (link == NULL)
+		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+	assert(!sd->config.devices[link->device].owned); /* never the application's */
+	link->reason = 0x16;
+	link->by_us = true;
+	s140_arm(sd, &link->down_timer, 5, 30);
+	return leave(sd, NRF_SUCCESS);
+}
+
+/* ---- the radio's procedures: one a link ---- */
+
+static uint32_t radio_procedure(struct s140 *sd, struct link *link, uint16_t ends_with, uint16_t wish)
+{
+	bool answers = link->wish == wish;
+
+	if (!answers && (link->radio_procedure != 0 || link->wish == BLE_GAP_EVT_PHY_UPDATE_REQUEST ||
+			 link->wish == BLE_GAP_EVT_DATA_LENGTH_UPDATE_REQUEST))
+		return NRF_ERROR_BUSY;
+	if (says_busy(sd))
+		return NRF_ERROR_BUSY;
+	if (answers)
+		link->wish = 0;
+	if (answers)
+		s140_arm(sd, &link->wish_timer, 1000, 0);
+	link->radio_procedure = ends_with;
+	if (ends_with != BLE_GAP_EVT_PHY_UPDATE || !sd->config.devices[link->device].no_phy)
+		s140_arm(sd, &link->radio_timer, 10, 60);
+	else
+		link->radio_procedure = 0; /* it is never answered */
+	return NRF_SUCCESS;
+}
+
+uint32_t sd_ble_gap_phy_update(uint16_t conn_handle, ble_gap_phys_t const *p_gap_phys)
+{
+	struct s140 *sd = enter();
+	struct link *link = meant(sd, conn_handle);
+
+	assert(p_gap_phys->tx_phys == p_gap_phys->rx_phys);
+	if (link == NULL)
+		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+	return leave(sd, radio_procedure(sd, link, BLE_GAP_EVT_PHY_UPDATE, BLE_GAP_EVT_PHY_UPDATE_REQUEST));
+}
+
+uint32_t sd_ble_gap_data_length_update(uint16_t conn_handle, ble_gap_data_length_params_t const *p_dl_params,
+				       ble_gap_data_length_limitation_t *p_dl_limitation)
+{
+	struct s140 *sd = enter();
+	struct link *link = meant(sd, conn_handle);
+
+	assert(p_dl_params == NULL && p_dl_limitation == NULL);
+	if (link == NULL)
+		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+	return leave(sd, radio_procedure(sd, link, BLE_GAP_EVT_DATA_LENGTH_UPDATE,
+					 BLE_GAP_EVT_DATA_LENGTH_UPDATE_REQUEST));
+}
+
+uint32_t sd_ble_gap_conn_param_update(uint16_t conn_handle, ble_gap_conn_params_t const *p_conn_params)
+{
+	struct s140 *sd = enter();
+	struct link *link = meant(sd, conn_handle);
+
+	if (link == NULL)
+		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+	if (p_conn_params == NULL) {
+		if (link->wish != BLE_GAP_EVT_CONN_PARAM_UPDATE_REQUEST)
+			return leave(sd, NRF_ERROR_INVALID_STATE);
+		link->wish = 0;
+		sd->counts.refused++;
+		s140_arm(sd, &link->wish_timer, 1000, 0);
+		return leave(sd, NRF_SUCCESS);
+	}
+	assert(p_conn_params->conn_sup_timeout * 8u > 2u * p_conn_params->max_conn_interval);
+	uint32_t result =
+	    radio_procedure(sd, link, BLE_GAP_EVT_CONN_PARAM_UPDATE, BLE_GAP_EVT_CONN_PARAM_UPDATE_REQUEST);
+
+	if (result == NRF_SUCCESS)
+		link->params_next = *p_conn_params;
+	return leave(sd, result);
+}
+
+uint32_t s140_secure(uint16_t conn_handle)
+{
+	struct s140 *sd = enter();
+	struct link *link = meant(sd, conn_handle);
+
+	if (link == NULL)
+		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+	if (link->secure_timer.runs || says_busy(sd))
+		return leave(sd, NRF_ERROR_BUSY);
+	s140_arm(sd, &link->secure_timer, 50, 200);
+	return leave(sd, NRF_SUCCESS);
+}
+
+/* ---- attributes: one procedure a link ---- */
+
+static uint32_t procedure(struct s140 *sd, struct link *link, uint16_t ends_with)
+{
+	if (link->procedure != 0 || says_busy(sd))
+		return NRF_ERROR_BUSY;
+	link->procedure = ends_with;
+	s140_arm(sd, &link->procedure_timer, 5, 40);
+	return NRF_SUCCESS;
+}
+
+uint32_t sd_ble_gattc_exchange_mtu_request(uint16_t conn_handle, uint16_t client_rx_mtu)
+{
+	struct s140 *sd = enter();
+	struct link *link = meant(sd, conn_handle);
+	uint32_t result;
+
+	assert(client_rx_mtu == S140_MTU_MAX);
+	if (link == NULL)
+		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+	if (link->mtu_asked)
+		return leave(sd, NRF_ERROR_INVALID_STATE);
+	result = procedure(sd, link, BLE_GATTC_EVT_EXCHANGE_MTU_RSP);
+	link->mtu_asked |= result == NRF_SUCCESS;
+	return leave(sd, result);
+}
+
+static uint32_t discover(uint16_t conn_handle, uint16_t ends_with, uint16_t start, uint16_t end)
+{
+	struct s140 *sd = enter();
+	struct link *link = meant(sd, conn_handle);
+	uint32_t result;
+
+	assert(start >= 1 && start <= end);
+	if (link == NULL)
+		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+	result = procedure(sd, link, ends_with);
+	if (result == NRF_SUCCESS) {
+		link->range_start = start;
+		link->range_end = end;
+	}
+	return leave(sd, result);
+}
+
+uint32_t sd_ble_gattc_primary_services_discover(uint16_t conn_handle, uint16_t start_handle,
+						ble_uuid_t const *p_srvc_uuid)
+{
+	assert(p_srvc_uuid->uuid == 0xDC1D && p_srvc_uuid->type == 2);
+	return discover(conn_handle, BLE_GATTC_EVT_PRIM_SRVC_DISC_RSP, start_handle, 0xFFFF);
+}
+
+uint32_t sd_ble_gattc_characteristics_discover(uint16_t conn_handle,
+					       ble_gattc_handle_range_t const *p_handle_range)
+{
+	return discover(conn_handle, BLE_GATTC_EVT_CHAR_DISC_RSP, p_handle_range->start_handle,
+			p_handle_range->end_handle);
+}
+
+uint32_t sd_ble_gattc_descriptors_discover(uint16_t conn_handle,
+					   ble_gattc_handle_range_t const *p_handle_range)
+{
+	return discover(conn_handle, BLE_GATTC_EVT_DESC_DISC_RSP, p_handle_range->start_handle,
+			p_handle_range->end_handle);
+}
+
+static uint32_t write_command(struct s140 *sd, struct link *link, ble_gattc_write_params_t const *write)
+{
+	if (write->len > link->mtu - 3u)
+		return NRF_ERROR_DATA_SIZE;
+	if (link->queued == sd->config.write_queue) {
+		sd->counts.no_credit++;
+		return NRF_ERROR_RESOURCES;
+	}
+	if (says_busy(sd))
+		return NRF_ERROR_BUSY;
+	assert(write->len > 0 && write->handle == VALUE);
+	link->queue[link->queued].length = write->len;
+	memcpy(link->queue[link->queued].bytes, write->p_value, write->len);
+	if (link->queued++ == 0)
+		s140_arm(sd, &link->write_timer, 0, 7);
+	return NRF_SUCCESS;
+}
+
+uint32_t sd_ble_gattc_write(uint16_t conn_handle, ble_gattc_write_params_t const *p_write_params)
+{
+	struct s140 *sd = enter();
+	struct link *link = meant(sd, conn_handle);
+	uint32_t result;
+
+	if (link == NULL)
+		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+	if (p_write_params->write_op == BLE_GATT_OP_WRITE_CMD)
+		return leave(sd, write_command(sd, link, p_write_params));
+	assert(p_write_params->handle == CCC && p_write_params->len == 2);
+	result = procedure(sd, link, BLE_GATTC_EVT_WRITE_RSP);
+	if (result == NRF_SUCCESS)
+		link->subscribe = p_write_params->p_value[0] != 0;
+	return leave(sd, result);
+}
+
+uint32_t sd_ble_gatts_exchange_mtu_reply(uint16_t conn_handle, uint16_t server_rx_mtu)
+{
+	struct s140 *sd = enter();
+	struct link *link = meant(sd, conn_handle);
+
+	assert(server_rx_mtu == S140_MTU_MAX);
+	if (link == NULL)
+		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+	if (link->wish != BLE_GATTS_EVT_EXCHANGE_MTU_REQUEST)
+		return leave(sd, NRF_ERROR_INVALID_STATE);
+	if (says_busy(sd))
+		return leave(sd, NRF_ERROR_BUSY);
+	link->wish = 0;
+	s140_arm(sd, &link->wish_timer, 1000, 0);
+	link->mtu = sd->config.devices[link->device].mtu;
+	link->mtu = link->mtu < S140_MTU_MAX ? link->mtu : S140_MTU_MAX;
+	return leave(sd, NRF_SUCCESS);
+}
+
+uint32_t sd_ble_gatts_sys_attr_set(uint16_t conn_handle, uint8_t const *p_sys_attr_data, uint16_t len,
+				   uint32_t flags)
+{
+	(void)conn_handle;
+	(void)flags;
+	assert(p_sys_attr_data == NULL && len == 0);
+	return NRF_SUCCESS;
+}

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fake SoftDevice's radio: advertisements, connections, procedures, values both ways, and what peripherals do of
+ * themselves. Called with `air` held.
+ */
+#include "s140_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define WISH_PATIENCE_MS 10000u
+#define NOTICE_MS 1000u
+#define HCI_TIMEOUT 0x08u
+
+static struct sim_peer *peer_of(struct s140 *sd, const struct link *link)
+{
+	return sd->config.devices[link->device].peer;
+}
+
+bool s140_is_linked(const struct s140 *sd, uint16_t device)
+{
+	for (uint16_t i = 0; i < S140_LINKS_MAX; i++) {
+		if (sd->links[i].state == LINK_UP && sd->links[i].device == device)
+			return true;
+	}
+	return false;
+}
+
+static void address_of(uint16_t device, ble_gap_addr_t *address)
+{
+	address->addr_type = 1;
+	address->addr[0] = (uint8_t)device;
+	address->addr[1] = (uint8_t)(device >> 8);
+	address->addr[5] = 0xC0;
+}
+
+/* ---- connections ---- */
+
+static void notify_event(struct s140 *sd, uint16_t handle, uint16_t attribute, const uint8_t *bytes,
+			 size_t length)
+{
+	ble_evt_t *event = s140_push(sd, BLE_GATTC_EVT_HVX, handle, S140_GATTC_BYTES(hvx) + length);
+	ble_gattc_evt_hvx_t *hvx = &event->evt.gattc_evt.params.hvx;
+
+	hvx->handle = attribute;
+	hvx->type = BLE_GATT_HVX_NOTIFICATION;
+	hvx->len = (uint16_t)length;
+	memcpy(hvx->data, bytes, length);
+}
+
+static void sent_event(struct s140 *sd, uint16_t handle, uint8_t count)
+{
+	ble_evt_t *event = s140_push(sd, BLE_GATTC_EVT_WRITE_CMD_TX_COMPLETE, handle,
+				     S140_GATTC_BYTES(write_cmd_tx_complete));
+
+	event->evt.gattc_evt.params.write_cmd_tx_complete.count = count;
+}
+
+/* Two that were on their way when the handle's old connection ended. */
+static void come_too_late(struct s140 *sd, uint16_t handle, const struct value *last)
+{
+	sent_event(sd, handle, 1);
+	if (last->length != 0)
+		notify_event(sd, handle, VALUE, last->bytes, last->length);
+	sd->counts.late++;
+}
+
+static void connected(struct s140 *sd, uint16_t device, const ble_gap_conn_params_t *params)
+{
+	const struct s140_device *config = &sd->config.devices[device];
+	uint16_t handle = sd->free_handles[--sd->free_count];
+	struct link *link = &sd->links[handle];
+	uint16_t before = link->device_before;
+	struct value last = link->last;
+	ble_evt_t *event;
+
+	memset(link, 0, sizeof(*link));
+	link->state = LINK_UP;
+	link->device = device;
+	link->device_before = (uint16_t)(device + 1u);
+	link->mtu = BLE_GATT_ATT_MTU_DEFAULT;
+	link->params = *params;
+	link->wishes_left = config->params_wishes;
+	link->phy_wish = link->length_wish = link->mtu_wish = config->asks;
+	s140_arm(sd, &link->wish_timer, 20, 1500);
+	if (config->owned)
+		s140_arm(sd, &link->notice_timer, NOTICE_MS, 0);
+	event = s140_push(sd, BLE_GAP_EVT_CONNECTED, handle, S140_GAP_BYTES(connected));
+	address_of(device, &event->evt.gap_evt.params.connected.peer_addr);
+	event->evt.gap_evt.params.connected.role = BLE_GAP_ROLE_CENTRAL;
+	event->evt.gap_evt.params.connected.conn_params = *params;
+	sd->counts.connects++;
+	if (before != 0 && before != link->device_before) {
+		sd->counts.reused++;
+		if (s140_roll(sd, 2) == 0)
+			come_too_late(sd, handle, &last);
+	}
+	if (sd->drops[device] < sd->config.drops_max && s140_roll(sd, 2) == 0) {
+		sd->drops[device]++;
+		sd->counts.drops++;
+		link->reason = HCI_TIMEOUT;
+		s140_arm(sd, &link->down_timer, 1, 1500);
+	}
+}
+
+static void connect_step(struct s140 *sd)
+{
+	if (!s140_fires(sd, &sd->connect_timer))
+		return;
+	if (sim_peer_connectable(sd->config.devices[sd->connecting].peer) && sd->free_count > 0 &&
+	    !s140_is_linked(sd, sd->connecting)) {
+		connected(sd, sd->connecting, &sd->connect_params);
+	} else if (s140_reached(s140_now(sd), sd->connect_limit)) {
+		ble_evt_t *event =
+		    s140_push(sd, BLE_GAP_EVT_TIMEOUT, BLE_CONN_HANDLE_INVALID, S140_GAP_BYTES(timeout));
+
+		event->evt.gap_evt.params.timeout.src = BLE_GAP_TIMEOUT_SRC_CONN;
+	} else {
+		s140_arm(sd, &sd->connect_timer, 20, 20);
+	}
+}
+
+/* The application's own devices are always connected: it does that by itself. */
+static void owned_step(struct s140 *sd)
+{
+	const ble_gap_conn_params_t params = {80, 80, 0, 500};
+
+	for (uint16_t i = 0; i < sd->config.count; i++) {
+		if (!s140_fires(sd, &sd->owned_timers[i]))
+			continue;
+		if (sim_peer_connectable(sd->config.devices[i].peer) && sd->free_count > 0)
+			connected(sd, i, &params);
+		else
+			s140_arm(sd, &sd->owned_timers[i], 100, 100);
+	}
+}
+
+static void link_down(struct s140 *sd, uint16_t handle)
+{
+	struct link *link = &sd->links[handle];
+	ble_evt_t *event = s140_push(sd, BLE_GAP_EVT_DISCONNECTED, handle, S140_GAP_BYTES(disconnected));
+
+	event->evt.gap_evt.params.disconnected.reason = link->reason;
+	sim_peer_disconnect(peer_of(sd, link));
+	link->state = LINK_GONE;
+	if (sd->config.devices[link->device].owned)
+		s140_arm(sd, &sd->owned_timers[link->device], 100, 400);
+}
+
+/* ---- advertisements ---- */
+
+static void report(struct s140 *sd, uint16_t device)
+{
+	static const uint8_t data[] = {2,    0x01, 0x06, 17,   0x07, 0x84, 0xAA, 0x60, 0x74, 0x52, 0x8A,
+				       0x8B, 0x86, 0xD3, 0x4C, 0xB7, 0x1D, 0x1D, 0xDC, 0x53, 0x8D};
+	ble_evt_t *event =
+	    s140_push(sd, BLE_GAP_EVT_ADV_REPORT, BLE_CONN_HANDLE_INVALID, S140_GAP_BYTES(adv_report));
+	ble_gap_evt_adv_report_t *adv = &event->evt.gap_evt.params.adv_report;
+
+	adv->type.connectable = 1;
+	address_of(device, &adv->peer_addr);
+	adv->rssi = -70;
+	memcpy(sd->scan_buffer, data, sizeof(data));
+	adv->data = (ble_data_t){sd->scan_buffer, sizeof(data)};
+	sd->scan_paused = true;
+	sd->counts.reports++;
+}
+
+static void scan_step(struct s140 *sd)
+{
+	if (!sd->scanning || sd->scan_paused || !s140_fires(sd, &sd->scan_timer))
+		return;
+	s140_arm(sd, &sd->scan_timer, 2, 30);
+	for (uint16_t i = 0; i < sd->config.count && sd->event_count < EVENTS_FULL; i++) {
+		uint16_t device = (uint16_t)((sd->scan_next + i) % sd->config.count);
+
+		if (sim_peer_connectable(sd->config.devices[device].peer) && !s140_is_linked(sd, device)) {
+			report(sd, device);
+			sd->scan_next = (uint16_t)(device + 1u);
+			return;
+		}
+	}
+}
+
+/* ---- procedures ---- */
+
+static ble_gattc_evt_t *gattc(struct s140 *sd, uint16_t handle, uint16_t id, size_t bytes)
+{
+	return &s140_push(sd, id, handle, bytes)->evt.gattc_evt;
+}
+
+static void discovered(struct s140 *sd, uint16_t handle)
+{
+	struct link *link = &sd->links[handle];
+	ble_gattc_evt_t *event = gattc(sd, handle, link->procedure, S140_GATTC_BYTES(char_disc_rsp) + 16);
+	bool there = !sd->config.devices[link->device].no_service;
+
+	if (there && link->procedure == BLE_GATTC_EVT_PRIM_SRVC_DISC_RSP) {
+		event->params.prim_srvc_disc_rsp.count = 1;
+		event->params.prim_srvc_disc_rsp.services[0].handle_range.start_handle = SERVICE;
+		event->params.prim_srvc_disc_rsp.services[0].handle_range.end_handle = LAST;
+	} else if (there && link->procedure == BLE_GATTC_EVT_CHAR_DISC_RSP &&
+		   link->range_start <= DECLARATION && link->range_end >= VALUE) {
+		event->params.char_disc_rsp.count = 1;
+		event->params.char_disc_rsp.chars[0].uuid.uuid = 0x7828;
+		event->params.char_disc_rsp.chars[0].uuid.type = 3; /* the second base that was added */
+		event->params.char_disc_rsp.chars[0].handle_decl = DECLARATION;
+		event->params.char_disc_rsp.chars[0].handle_value = VALUE;
+	} else if (there && link->procedure == BLE_GATTC_EVT_DESC_DISC_RSP && link->range_start <= CCC &&
+		   link->range_end >= CCC) {
+		event->params.desc_disc_rsp.count = 1;
+		event->params.desc_disc_rsp.descs[0].handle = CCC;
+		event->params.desc_disc_rsp.descs[0].uuid.uuid = 0x2902;
+		event->params.desc_disc_rsp.descs[0].uuid.type = BLE_UUID_TYPE_BLE;
+	} else {
+		event->gatt_status = BLE_GATT_STATUS_ATTERR_ATTRIBUTE_NOT_FOUND;
+	}
+}
+
+static void written(struct s140 *sd, uint16_t handle)
+{
+	struct link *link = &sd->links[handle];
+	ble_gattc_evt_t *event = gattc(sd, handle, BLE_GATTC_EVT_WRITE_RSP, S140_GATTC_BYTES(write_rsp));
+	uint8_t security = sd->config.devices[link->device].security;
+
+	event->params.write_rsp.handle = CCC;
+	if ((security == S140_ASKS || security == S140_REFUSES) && !link->encrypted) {
+		event->gatt_status = 0x0105; /* insufficient authentication */
+		return;
+	}
+	link->subscribed = link->subscribe;
+	if (!link->subscribed)
+		sim_peer_resubscribe(peer_of(sd, link));
+}
+
+static void end_procedure(struct s140 *sd, uint16_t handle)
+{
+	struct link *link = &sd->links[handle];
+	uint16_t device_mtu = sd->config.devices[link->device].mtu;
+
+	switch (link->procedure) {
+	case BLE_GATTC_EVT_EXCHANGE_MTU_RSP:
+		link->mtu = device_mtu < S140_MTU_MAX ? device_mtu : S140_MTU_MAX;
+		gattc(sd, handle, link->procedure, S140_GATTC_BYTES(exchange_mtu_rsp))
+		    ->params.exchange_mtu_rsp.server_rx_mtu = device_mtu;
+		break;
+	case BLE_GATTC_EVT_WRITE_RSP:
+		written(sd, handle);
+		break;
+	default:
+		discovered(sd, handle);
+		break;
+	}
+	link->procedure = 0;
+}
+
+static void end_radio_procedure(struct s140 *sd, uint16_t handle)
+{
+	struct link *link = &sd->links[handle];
+	ble_gap_evt_t *event;
+
+	switch (link->radio_procedure) {
+	case BLE_GAP_EVT_PHY_UPDATE:
+		event =
+		    &s140_push(sd, link->radio_procedure, handle, S140_GAP_BYTES(phy_update))->evt.gap_evt;
+		event->params.phy_update.tx_phy = event->params.phy_update.rx_phy = BLE_GAP_PHY_2MBPS;
+		break;
+	case BLE_GAP_EVT_DATA_LENGTH_UPDATE:
+		event = &s140_push(sd, link->radio_procedure, handle, S140_GAP_BYTES(data_length_update))
+			     ->evt.gap_evt;
+		event->params.data_length_update.effective_params.max_tx_octets = 251;
+		break;
+	default:
+		event = &s140_push(sd, link->radio_procedure, handle, S140_GAP_BYTES(conn_param_update))
+			     ->evt.gap_evt;
+		link->params = link->params_next;
+		event->params.conn_param_update.conn_params = link->params;
+		break;
+	}
+	link->radio_procedure = 0;
+}
+
+static void end_pairing(struct s140 *sd, uint16_t handle)
+{
+	struct link *link = &sd->links[handle];
+	bool success = sd->config.devices[link->device].security != S140_REFUSES;
+	ble_gap_evt_t *event;
+
+	sd->counts.pairings++;
+	if (success) {
+		link->encrypted = true;
+		event = &s140_push(sd, BLE_GAP_EVT_CONN_SEC_UPDATE, handle, S140_GAP_BYTES(conn_sec_update))
+			     ->evt.gap_evt;
+		event->params.conn_sec_update.conn_sec.sec_mode.sm = 1;
+		event->params.conn_sec_update.conn_sec.sec_mode.lv = 2;
+	}
+	event = &s140_push(sd, BLE_GAP_EVT_AUTH_STATUS, handle, S140_GAP_BYTES(auth_status))->evt.gap_evt;
+	event->params.auth_status.auth_status = success ? 0 : 0x85;
+}
+
+/* ---- what peripherals ask for ---- */
+
+static void wish_of(struct s140 *sd, struct link *link, uint16_t handle, uint16_t id, size_t bytes)
+{
+	ble_evt_t *event = s140_push(sd, id, handle, bytes);
+
+	link->wish = id;
+	sd->counts.wishes++;
+	if (id == BLE_GAP_EVT_CONN_PARAM_UPDATE_REQUEST) /* smp_svr's: 7.5 … 11.25 ms, 420 ms */
+		event->evt.gap_evt.params.conn_param_update_request.conn_params =
+		    (ble_gap_conn_params_t){6, 9, 0, 42};
+	else if (id == BLE_GATTS_EVT_EXCHANGE_MTU_REQUEST)
+		event->evt.gatts_evt.params.exchange_mtu_request.client_rx_mtu =
+		    sd->config.devices[link->device].mtu;
+}
+
+static void wish_step(struct s140 *sd, uint16_t handle)
+{
+	struct link *link = &sd->links[handle];
+
+	if (!s140_fires(sd, &link->wish_timer))
+		return;
+	if (link->wish != 0) {
+		sd->counts.unanswered++;
+		link->wish = 0;
+	} else if (link->radio_procedure != 0) {
+		s140_arm(sd, &link->wish_timer, 20, 20);
+		return;
+	} else if (link->phy_wish) {
+		link->phy_wish = false;
+		wish_of(sd, link, handle, BLE_GAP_EVT_PHY_UPDATE_REQUEST, S140_GAP_BYTES(phy_update));
+	} else if (link->length_wish) {
+		link->length_wish = false;
+		wish_of(sd, link, handle, BLE_GAP_EVT_DATA_LENGTH_UPDATE_REQUEST,
+			S140_GAP_BYTES(data_length_update));
+	} else if (link->mtu_wish) {
+		link->mtu_wish = false;
+		wish_of(sd, link, handle, BLE_GATTS_EVT_EXCHANGE_MTU_REQUEST,
+			offsetof(ble_evt_t, evt.gatts_evt.params) +
+			    sizeof(ble_gatts_evt_exchange_mtu_request_t));
+	} else if (link->wishes_left > 0) {
+		link->wishes_left--;
+		wish_of(sd, link, handle, BLE_GAP_EVT_CONN_PARAM_UPDATE_REQUEST,
+			S140_GAP_BYTES(conn_param_update_request));
+	} else {
+		return;
+	}
+	s140_arm(sd, &link->wish_timer, link->wish != 0 ? WISH_PATIENCE_MS : 100, 0);
+}
+
+/* ---- values ---- */
+
+/* One or all that wait go out in one connection event. */
+static void write_step(struct s140 *sd, uint16_t handle)
+{
+	struct link *link = &sd->links[handle];
+	uint8_t count = s140_roll(sd, 2) == 0 ? 1 : link->queued;
+	bool silent = sd->config.devices[link->device].security == S140_SILENT && !link->encrypted;
+
+	for (uint8_t i = 0; i < count; i++) {
+		if (silent)
+			sd->counts.thrown_away++;
+		else
+			sim_peer_receive(peer_of(sd, link), link->queue[i].bytes, link->queue[i].length,
+					 s140_now(sd));
+	}
+	link->queued = (uint8_t)(link->queued - count);
+	memmove(link->queue, link->queue + count, link->queued * sizeof(link->queue[0]));
+	if (link->queued > 0)
+		s140_arm(sd, &link->write_timer, 1, 7);
+	sent_event(sd, handle, count);
+}
+
+static void notify(struct s140 *sd, uint16_t handle)
+{
+	struct link *link = &sd->links[handle];
+	size_t part = link->answer_length - link->answer_position;
+
+	if (part > link->mtu - 3u)
+		part = link->mtu - 3u;
+	if (link->subscribed) {
+		link->last.length = (uint16_t)part;
+		memcpy(link->last.bytes, link->answer + link->answer_position, part);
+		notify_event(sd, handle, VALUE, link->last.bytes, part);
+	}
+	link->answer_position += part;
+}
+
+static void notice_step(struct s140 *sd, uint16_t handle)
+{
+	static const uint8_t measured[4] = {0x17, 0, 0, 0};
+
+	if (!s140_fires(sd, &sd->links[handle].notice_timer))
+		return;
+	s140_arm(sd, &sd->links[handle].notice_timer, NOTICE_MS, 0);
+	notify_event(sd, handle, OTHER_VALUE, measured, sizeof(measured));
+	sd->counts.notices++;
+}
+
+static void link_step(struct s140 *sd, uint16_t handle)
+{
+	struct link *link = &sd->links[handle];
+	struct sim_peer *peer = peer_of(sd, link);
+
+	if (!sim_peer_connectable(peer) && link->reason == 0) {
+		link->reason = HCI_TIMEOUT; /* it reset: the link dies of silence */
+		s140_arm(sd, &link->down_timer, link->params.conn_sup_timeout * 10u, 0);
+	}
+	if (s140_fires(sd, &link->down_timer)) {
+		link_down(sd, handle);
+		return;
+	}
+	if (!sim_peer_connectable(peer))
+		return;
+	if (s140_fires(sd, &link->write_timer))
+		write_step(sd, handle);
+	if (s140_fires(sd, &link->procedure_timer))
+		end_procedure(sd, handle);
+	if (s140_fires(sd, &link->radio_timer))
+		end_radio_procedure(sd, handle);
+	if (s140_fires(sd, &link->secure_timer))
+		end_pairing(sd, handle);
+	wish_step(sd, handle);
+	notice_step(sd, handle);
+	if (link->answer_position == link->answer_length) {
+		link->answer_position = 0;
+		link->answer_length = sim_peer_answer(peer, link->answer, sizeof(link->answer), s140_now(sd));
+		if (link->answer_length != 0)
+			s140_arm(sd, &link->notify_timer, 1, 7);
+	}
+	if (sd->event_count < EVENTS_FULL && s140_fires(sd, &link->notify_timer)) {
+		notify(sd, handle);
+		if (link->answer_position < link->answer_length)
+			s140_arm(sd, &link->notify_timer, 1, 7);
+	}
+}
+
+/* ---- time ---- */
+
+static void earlier(uint32_t now, uint32_t *next, uint32_t when)
+{
+	/* What is late comes with the next tick of the clock. */
+	if (s140_reached(now, when))
+		when = now + 1;
+	if ((int32_t)(when - *next) < 0)
+		*next = when;
+}
+
+static void earlier_timer(uint32_t now, uint32_t *next, const struct timer *timer)
+{
+	if (timer->runs)
+		earlier(now, next, timer->when);
+}
+
+static void earlier_link(uint32_t now, uint32_t *next, const struct link *link)
+{
+	earlier_timer(now, next, &link->down_timer);
+	earlier_timer(now, next, &link->write_timer);
+	earlier_timer(now, next, &link->procedure_timer);
+	earlier_timer(now, next, &link->radio_timer);
+	earlier_timer(now, next, &link->secure_timer);
+	earlier_timer(now, next, &link->notify_timer);
+	earlier_timer(now, next, &link->wish_timer);
+	earlier_timer(now, next, &link->notice_timer);
+}
+
+uint32_t s140_radio_step(struct s140 *sd)
+{
+	uint32_t now = s140_now(sd);
+	uint32_t next = now + 1000;
+	uint32_t when;
+
+	for (uint16_t i = 0; i < sd->config.count; i++) {
+		sim_peer_tick(sd->config.devices[i].peer, now);
+	}
+	connect_step(sd);
+	owned_step(sd);
+	scan_step(sd);
+	for (uint16_t i = 0; i < S140_LINKS_MAX; i++) {
+		if (sd->links[i].state == LINK_UP)
+			link_step(sd, i);
+	}
+	for (uint16_t i = 0; i < sd->config.count; i++) {
+		if (sim_peer_deadline(sd->config.devices[i].peer, &when))
+			earlier(now, &next, when);
+		earlier_timer(now, &next, &sd->owned_timers[i]);
+	}
+	earlier_timer(now, &next, &sd->connect_timer);
+	if (sd->scanning && !sd->scan_paused)
+		earlier_timer(now, &next, &sd->scan_timer);
+	for (uint16_t i = 0; i < S140_LINKS_MAX; i++) {
+		if (sd->links[i].state == LINK_UP)
+			earlier_link(now, &next, &sd->links[i]);
+	}
+	return next;
+}
