@@ -86,6 +86,7 @@ set(DFUCAST_CLI_SOURCES
   apps/cli/update_dry.c
   apps/cli/update_report.c
   apps/cli/update_sim.c
+  apps/cli/update_via.c
   apps/cli/cmd_demo.c
   apps/cli/cmd_sim.c
   apps/cli/cmd_gateway.c

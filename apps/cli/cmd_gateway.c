@@ -54,7 +54,8 @@ static const struct argp_option options[] = {
      "The host does not follow the offsets it is answered: hold answers, never ask for bytes twice", 3},
     {"release", KEY_RELEASE, "SECONDS", 0,
      "Give the links back after so long without a byte of the image (300)", 3},
-    {"once", KEY_ONCE, 0, 0, "End when every device of one update has ended, with its exit code", 3},
+    {"once", KEY_ONCE, 0, 0,
+     "End when every device of one update has ended and the host is silent, with its exit code", 3},
     {0, 0, 0, 0, "Common", 8},
     {0},
 };
@@ -72,6 +73,8 @@ static const char doc[] =
     "\n"
     "What a host sees is in docs/gateway-protocol.md. Ctrl-C ends it: devices stay as they are, and are "
     "named.";
+
+#define LINGER_MS 3000u
 
 static void add_target(struct gateway_options *gateway, const char *text, struct argp_state *state)
 {
@@ -326,6 +329,7 @@ static void finish(struct gateway_job *job)
 		return;
 	}
 	job->finished = true;
+	uv_close((uv_handle_t *)&job->linger, NULL);
 	dfucast_linux_host_close(job->host);
 	job->host = NULL;
 	if (job->fleet != NULL) {
@@ -333,6 +337,12 @@ static void finish(struct gateway_job *job)
 	} else {
 		gateway_links_close(job);
 	}
+}
+
+/* --once: the host has had time to read the reports. */
+static void linger_over(uv_timer_t *timer)
+{
+	finish(timer->data);
 }
 
 void gateway_changed(struct gateway_job *job)
@@ -357,7 +367,7 @@ void gateway_changed(struct gateway_job *job)
 		dfucast_linux_host_pump(job->host);
 	}
 	if (over && job->options.once) {
-		finish(job);
+		uv_timer_start(&job->linger, linger_over, LINGER_MS, 0);
 	}
 }
 
@@ -367,6 +377,9 @@ static void host_frame(void *context, const uint8_t *frame, size_t length)
 
 	if (job->finished) {
 		return;
+	}
+	if (uv_is_active((uv_handle_t *)&job->linger)) {
+		uv_timer_start(&job->linger, linger_over, LINGER_MS, 0);
 	}
 	if (job->fleet != NULL) {
 		gateway_sim_advance(job);
@@ -561,6 +574,8 @@ static int run(struct gateway_job *job)
 	}
 	job->cli.on_interrupt = interrupted;
 	job->cli.on_interrupt_context = job;
+	uv_timer_init(&job->cli.loop, &job->linger);
+	job->linger.data = job;
 	uv_run(&job->cli.loop, UV_RUN_DEFAULT);
 	return verdict(job);
 }

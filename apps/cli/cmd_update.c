@@ -445,6 +445,7 @@ static int check_report(const struct update_job *job)
 static void release(struct update_job *job)
 {
 	update_sim_free(job);
+	update_via_free(job);
 	update_match_free(job);
 	dfucast_linux_key_free(job->key);
 	free(job->devices);
@@ -472,7 +473,7 @@ int cmd_update(int argc, char **argv)
 		return code;
 	}
 	code = check_options(&job);
-	if (code == CLI_EXIT_OK) {
+	if (code == CLI_EXIT_OK && job.options.via == NULL) {
 		code = load_targets(&job);
 	}
 	if (code == CLI_EXIT_OK && job.options.key_path != NULL) {
@@ -484,6 +485,9 @@ int cmd_update(int argc, char **argv)
 	if (code == CLI_EXIT_OK) {
 		code = load_image(&job);
 	}
+	if (code == CLI_EXIT_OK && job.options.via != NULL) {
+		code = update_via_targets(&job); /* asks the gateway: only with an image that is proven */
+	}
 	if (code == CLI_EXIT_OK && !make_memory(&job)) {
 		code = output_usage(&job.cli.out, "Not enough memory.",
 				    "Give a smaller --ring, or fewer targets.");
@@ -492,6 +496,8 @@ int cmd_update(int argc, char **argv)
 		make_plan(&job);
 		if (job.sim != NULL) {
 			code = update_sim_run(&job);
+		} else if (job.via != NULL) {
+			code = update_via_run(&job);
 		} else {
 			make_cast(&job);
 			job.watched = &job.cast;

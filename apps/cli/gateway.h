@@ -49,7 +49,8 @@ struct gateway_job {
 	uint32_t sums[GATEWAY_SUMS];
 	uint8_t answer[GATEWAY_ANSWER_BYTES];
 	struct dfucast_smp_fleet_event log[GATEWAY_LOG_LINES];
-	uint32_t told; /* number of the last event that was told */
+	uint32_t told;     /* number of the last event that was told */
+	uv_timer_t linger; /* --once: until the host has read what it wants */
 	bool finished;
 
 	struct dfucast_linux_runner runner; /* links */

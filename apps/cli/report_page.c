@@ -44,7 +44,7 @@ static void add_up(const struct update_job *job, struct figures *figures)
 		const struct course *course = &job->page->courses[i];
 		struct dfucast_status status;
 
-		dfucast_cast_status(job->watched, (uint16_t)i, &status);
+		update_status(job, i, &status);
 		figures->counts[status.state]++;
 		figures->sent += status.sent_bytes;
 		figures->gained += gained(course);
@@ -375,7 +375,7 @@ static void put_timeline(FILE *to, const struct update_job *job, uint32_t end_ms
 		const struct course *course = &job->page->courses[i];
 		struct dfucast_status status;
 
-		dfucast_cast_status(job->watched, (uint16_t)i, &status);
+		update_status(job, i, &status);
 		(void)fputs("<div class=\"course\"><div>", to);
 		put_escaped(to, update_target_name(job, i));
 		(void)fprintf(to,
@@ -460,7 +460,7 @@ static void put_device(FILE *to, const struct update_job *job, size_t index)
 	const struct course *course = &job->page->courses[index];
 	struct dfucast_status status;
 
-	dfucast_cast_status(job->watched, (uint16_t)index, &status);
+	update_status(job, index, &status);
 	(void)fputs("<tr><th scope=\"row\">", to);
 	put_escaped(to, update_target_name(job, index));
 	if (job->targets.items[index].label[0] != '\0') {

@@ -19,6 +19,8 @@ struct update_options {
 	const char *image_path;
 	const char *report_path; /* NULL: none */
 	const char *key_path;    /* NULL: signatures are not looked at */
+	const char *via;         /* the gateway's link; NULL: none */
+	const char *unfit;       /* an option given that is the gateway's business; NULL: none */
 	int word_count;          /* the command line as given, for the report */
 	char **words;
 	const char **to; /* target texts as given */
@@ -124,6 +126,7 @@ struct update_job {
 	bool finished;
 	const char *sim;         /* what follows "sim:N?" in the one target; NULL: real targets */
 	struct sim_fleet *fleet; /* lives until the report is out; NULL: none */
+	struct update_via *via;  /* the gateway's side of it; NULL: none */
 	double ratio_to_limit;   /* of a simulated upload; 0: not to be said */
 	double sim_upload_s;
 };
@@ -135,6 +138,17 @@ bool update_match_build(struct update_job *job);
 void update_match_free(struct update_job *job);
 /* The plan's `told`; the context is the job. */
 void update_match_told(void *context, const void *device, const char *text, size_t length);
+
+/* What is known of a target. */
+void update_status(const struct update_job *job, size_t index, struct dfucast_status *status);
+
+/* --via: update_via.c. The targets' texts are the gateway's. Same codes as cli_targets_add(). */
+int update_via_targets(struct update_job *job);
+/* Runs the job on the gateway. @return CLI_EXIT_OK, or the exit code after saying why it did not come to an end. */
+int update_via_run(struct update_job *job);
+void update_via_status(const struct update_job *job, size_t index, struct dfucast_status *status);
+uint32_t update_via_dropped(const struct update_job *job);
+void update_via_free(struct update_job *job);
 
 /* The target names virtual devices. */
 bool update_sim_is(const char *text);

@@ -117,7 +117,7 @@ static void predict(struct update_job *job, struct forecast *forecast)
 		struct dfucast_status status;
 		struct needs needs;
 
-		dfucast_cast_status(job->watched, (uint16_t)i, &status);
+		update_status(job, i, &status);
 		needs = needs_of(job, &status);
 		forecast->activations += needs.activation;
 		if (needs.upload) {
@@ -194,7 +194,7 @@ void update_dry_print(struct update_job *job)
 		char runs[DFUCAST_VERSION_TEXT_BYTES] = "?";
 		struct dfucast_status status;
 
-		dfucast_cast_status(job->watched, (uint16_t)i, &status);
+		update_status(job, i, &status);
 		if (status.has_before) {
 			dfucast_version_format(&status.before, runs);
 		}
@@ -215,7 +215,7 @@ void update_dry_print(struct update_job *job)
 	for (size_t i = 0; i < job->targets.count; i++) {
 		struct dfucast_status status;
 
-		dfucast_cast_status(job->watched, (uint16_t)i, &status);
+		update_status(job, i, &status);
 		if (status.state != DFUCAST_STATE_DONE) {
 			update_report_reason(job, i, &status);
 		}

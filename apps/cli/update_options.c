@@ -6,6 +6,7 @@
 
 enum key {
 	KEY_TO = 0x300,
+	KEY_VIA,
 	KEY_MATCH,
 	KEY_MODE,
 	KEY_CANARY,
@@ -37,6 +38,10 @@ enum key {
 static const struct argp_option options[] = {
     {0, 0, 0, 0, "Targets", 1},
     {"to", KEY_TO, "TARGET", 0, "A device to update; repeat it for more, or give @FILE", 1},
+    {"via", KEY_VIA, "GATEWAY", 0,
+     "Have a gateway do it, at serial:, tcp: or udp:; TARGETs are then as it sees them, and none means its "
+     "own",
+     1},
     {"match", KEY_MATCH, "KEY=VALUE", 0,
      "Only devices that tell this of themselves, repeatable: board=BOARD, name=NAME (a * at the end stands "
      "for "
@@ -91,7 +96,6 @@ static const struct argp_option options[] = {
     {"report", KEY_REPORT, "FILE.html", 0,
      "Write a page of the run: a timeline of each device, versions, rates, what was sent twice, errors", 6},
     {0, 0, 0, 0, "Still to come", 7},
-    {"via", KEY_LATER, "GATEWAY", 0, "Comes with the gateway", 7},
     {"erase-settings", KEY_LATER, 0, 0, "Comes with the settings group", 7},
     {"slot", KEY_LATER, "N", 0, "Comes with direct upload", 7},
     {0, 0, 0, 0, "Common", 8},
@@ -109,6 +113,7 @@ static const char doc[] =
     "  dfucast update app.signed.bin --to serial:/dev/ttyACM0\n"
     "  dfucast update app.signed.bin --to udp:192.0.2.10 --to udp:192.0.2.11 --canary 1\n"
     "  dfucast update app.signed.bin --to @fleet.txt --soak 60 --json\n"
+    "  dfucast update app.signed.bin --via serial:/dev/ttyACM0                    (a gateway's own fleet)\n"
     "  dfucast update app.signed.bin --to 'sim:8?loss=0.02&never_returns=0'   (virtual devices)\n"
     "\n"
     "Exit code: 0 all targets are in the state asked for, 1 wrong usage, 2 bad image (nothing was sent), 3 "
@@ -217,7 +222,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		if (update->image_path == NULL) {
 			argp_error(state, "no IMAGE given");
 		}
-		if (update->to_count == 0) {
+		if (update->to_count == 0 && update->via == NULL) {
 			argp_error(state,
 				   "no target given: add --to TARGET, for example --to serial:/dev/ttyACM0");
 		}
@@ -225,7 +230,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case KEY_TO:
 		add_word(state, &update->to, &update->to_count, argument);
 		break;
+	case KEY_VIA:
+		update->via = argument;
+		break;
 	case KEY_MATCH:
+		update->unfit = "match";
 		add_match(state, update, argument);
 		break;
 	case KEY_MODE:
@@ -261,6 +270,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		update->no_reset = true;
 		break;
 	case KEY_DRY_RUN:
+		update->unfit = "dry-run";
 		update->dry_run = true;
 		break;
 	case KEY_FRESH:
@@ -282,21 +292,26 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		update->wait_ms = seconds(state, "wait", argument);
 		break;
 	case KEY_RETURN:
+		update->unfit = "return";
 		update->return_ms = seconds(state, "return", argument);
 		break;
 	case KEY_DEADLINE:
 		update->deadline_ms = seconds(state, "deadline", argument);
 		break;
 	case KEY_RETRIES:
+		update->unfit = "retries";
 		update->retries = number(state, "retries", argument, 1, 100);
 		break;
 	case KEY_RING:
+		update->unfit = "ring";
 		update->ring_bytes = (uint32_t)number(state, "ring", argument, 512, 1 << 30);
 		break;
 	case KEY_LINKS:
+		update->unfit = "links";
 		update->links = number(state, "links", argument, 1, DFUCAST_CAST_TARGETS_MAX);
 		break;
 	case KEY_WINDOW:
+		update->unfit = "window";
 		update->window = number(state, "window", argument, 1, DFUCAST_SMP_PENDING_MAX);
 		break;
 	case KEY_REPORT:

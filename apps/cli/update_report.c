@@ -19,9 +19,13 @@ const char *update_target_name(const struct update_job *job, size_t index)
 	return target->label[0] != '\0' ? target->label : target->text;
 }
 
-static void status_of(const struct update_job *job, size_t index, struct dfucast_status *status)
+void update_status(const struct update_job *job, size_t index, struct dfucast_status *status)
 {
-	dfucast_cast_status(job->watched, (uint16_t)index, status);
+	if (job->via != NULL) {
+		update_via_status(job, index, status);
+	} else {
+		dfucast_cast_status(job->watched, (uint16_t)index, status);
+	}
 }
 
 static void version_text(char text[DFUCAST_VERSION_TEXT_BYTES], bool known,
@@ -177,7 +181,7 @@ void update_report_changes(struct update_job *job)
 		struct dfucast_status status;
 		bool moved;
 
-		status_of(job, i, &status);
+		update_status(job, i, &status);
 		if (status.state == DFUCAST_STATE_IDLE) {
 			continue; /* waits for a link of its own: nothing to tell yet */
 		}
@@ -235,7 +239,7 @@ static void draw_target(const struct update_job *job, size_t index)
 	char bar[21];
 	unsigned filled;
 
-	status_of(job, index, &status);
+	update_status(job, index, &status);
 	fprintf(stderr, "\033[K%-34.34s %-10s", update_target_name(job, index),
 		dfucast_state_name((enum dfucast_state)status.state));
 	if (status.state != DFUCAST_STATE_UPLOADING) {
@@ -279,7 +283,7 @@ void update_report_draw(struct update_job *job)
 	for (size_t i = 0; i < job->targets.count; i++) {
 		struct dfucast_status status;
 
-		status_of(job, i, &status);
+		update_status(job, i, &status);
 		counts[status.state]++;
 		/* A large fleet does not fit: then show only those at work. */
 		bool wanted =
@@ -316,7 +320,7 @@ static void add_up(const struct update_job *job, struct totals *totals)
 	for (size_t i = 0; i < job->targets.count; i++) {
 		struct dfucast_status status;
 
-		status_of(job, i, &status);
+		update_status(job, i, &status);
 		totals->counts[status.state]++;
 		totals->sent_bytes += status.sent_bytes;
 		totals->misfits += status.outcome.err == DFUCAST_ERR_WRONG_BOARD ||
@@ -339,11 +343,13 @@ static void json_summary(struct update_job *job, const struct totals *totals)
 	cJSON_AddNumberToObject(event, "image_bytes", job->image.length);
 	cJSON_AddNumberToObject(event, "sent_bytes", (double)totals->sent_bytes);
 	cJSON_AddNumberToObject(event, "host_bytes", job->watched->accepted_bytes);
-	cJSON_AddNumberToObject(event, "host_dropped_bytes",
-				0); /* a file is read only as far as the ring takes it */
+	/* A file is read only as far as the ring takes it. */
+	cJSON_AddNumberToObject(event, "host_dropped_bytes", job->via != NULL ? update_via_dropped(job) : 0);
 	cJSON_AddNumberToObject(event, "passes", job->watched->passes);
 	cJSON_AddNumberToObject(event, "window_max", totals->window_max);
-	cJSON_AddNumberToObject(event, "ring_wraps", job->watched->ring.wraps);
+	if (job->via == NULL) {
+		cJSON_AddNumberToObject(event, "ring_wraps", job->watched->ring.wraps);
+	}
 	if (job->ratio_to_limit > 0) {
 		cJSON_AddNumberToObject(event, "ratio_to_limit", job->ratio_to_limit);
 	}
@@ -395,7 +401,7 @@ static void plain_end(const struct update_job *job, const struct totals *totals)
 		char before[DFUCAST_VERSION_TEXT_BYTES];
 		char after[DFUCAST_VERSION_TEXT_BYTES];
 
-		status_of(job, i, &status);
+		update_status(job, i, &status);
 		version_text(before, status.has_before, &status.before);
 		version_text(after, status.has_after, &status.after);
 		table_cell(&table, "%s", update_target_name(job, i));
@@ -414,7 +420,7 @@ static void plain_end(const struct update_job *job, const struct totals *totals)
 	for (size_t i = 0; i < job->targets.count; i++) {
 		struct dfucast_status status;
 
-		status_of(job, i, &status);
+		update_status(job, i, &status);
 		/* Interrupted devices are told of once, below: what each holds. */
 		if (status.state != DFUCAST_STATE_DONE && status.outcome.err != DFUCAST_ERR_ABORTED) {
 			update_report_reason(job, i, &status);
@@ -469,7 +475,7 @@ static void plain_left(const struct update_job *job)
 	for (size_t i = 0; i < job->targets.count; i++) {
 		struct dfucast_status status;
 
-		status_of(job, i, &status);
+		update_status(job, i, &status);
 		bool stopped = status.state != DFUCAST_STATE_DONE;
 		bool trial = status.holds == DFUCAST_HOLDS_TRIAL;
 
@@ -480,13 +486,17 @@ static void plain_left(const struct update_job *job)
 		if (job->sim != NULL) {
 			continue; /* gone with this run: nothing to run next */
 		}
+		const char *via = job->options.via;
+
 		if (trial) {
-			fprintf(stderr, "  to keep it: dfucast image confirm %s\n",
-				job->targets.items[i].text);
+			fprintf(stderr, "  to keep it: dfucast image confirm %s%s%s\n",
+				job->targets.items[i].text, via != NULL ? " --via " : "",
+				via != NULL ? via : "");
 		}
 		if (status.holds == DFUCAST_HOLDS_UNKNOWN) {
-			fprintf(stderr, "  to see what it runs: dfucast image list %s\n",
-				job->targets.items[i].text);
+			fprintf(stderr, "  to see what it runs: dfucast image list %s%s%s\n",
+				job->targets.items[i].text, via != NULL ? " --via " : "",
+				via != NULL ? via : "");
 		}
 		booting |= update_is_booting(&status);
 		again |= stopped && status.outcome.err == DFUCAST_ERR_ABORTED;

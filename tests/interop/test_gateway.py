@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`dfucast gateway`: hosts that others wrote, with nothing of ours on their side and their own defaults, update a whole
-fleet over a tty. Behind it virtual devices, and real boards (MCUboot, Zephyr) in QEMU."""
+fleet over a tty; so does `dfucast update --via`. Behind it virtual devices, and real boards (MCUboot, Zephyr) in QEMU."""
 
 import pathlib
 import subprocess
@@ -128,3 +128,93 @@ def test_stock_host_and_four_boards(gateway, four, tmp_path, host, ring):
         first = slots(board)[0]
         assert (first["version"], first["hash"]) == (version, images.tlv_hash(made)), first
         assert first["active"] and first["confirmed"], first
+
+
+# ---- dfucast update --via ----
+
+
+def test_via(gateway, dfucast, image):
+    """The gateway's own fleet, and the figures of both ends agree."""
+    running, port = gateway("--radio", "sim:4")
+    result = dfucast("update", image, "--json", "--via", f"serial:{port}", timeout=180)
+    behind = running.finish(60)
+    assert result.code == 0 and behind.code == 0 and over(behind) == 4, (result, behind)
+    assert result.summary["done"] == 4 and result.summary["passes"] == 1
+    assert result.summary["host_bytes"] == result.summary["image_bytes"] == image.stat().st_size
+    assert result.summary["host_bytes"] + result.summary["host_dropped_bytes"] <= 1.02 * image.stat().st_size
+    for i in range(4):
+        end = result.final(f"sim:4#{i}")
+        assert (end["version_before"], end["version_after"], end["holds"]) == ("1.0.0", "1.7.0", "image"), end
+    again, port = gateway("--radio", "sim:1")
+    assert dfucast("update", image, "--via", f"serial:{port}", "--to", "sim:1#0", "--mode", "upload").code == 0
+    assert again.finish(60).code == 0
+
+
+def test_via_some_of_them(gateway, dfucast, image):
+    """Targets by name and by number; the others are left alone, and the mute image costs one."""
+    running, port = gateway("--radio", "sim:5?never_returns=3")
+    result = dfucast("update", image, "--json", "--via", f"serial:{port}", "--to", "sim:5#3", "--to", "1", "--wait", "10",
+                     timeout=240)  # fmt: skip
+    behind = running.finish(60)
+    assert result.code == 3 and behind.code == 3, (result, behind)
+    assert result.final("sim:5#3")["error"] == "never_returned" and result.final("1")["state"] == "held"
+    assert {e["target"] for e in behind.of("target")} == {"sim:5#3", "sim:5#1"}
+
+
+def test_via_interrupted_and_again(gateway, dfucast, dfucast_start, image):
+    running, port = gateway("--radio", "sim:2", "--canary", "0")
+    first = dfucast_start("update", image, "--json", "--via", f"serial:{port}")
+    first.wait_event("target", state="uploading")
+    first.interrupt()
+    result = first.finish(30)
+    assert result.code == 130, result
+    assert {result.final(f"sim:2#{i}")["error"] for i in range(2)} == {"aborted"}
+    assert {result.final(f"sim:2#{i}")["holds"] for i in range(2)} == {"part"}
+    result = dfucast("update", image, "--json", "--via", f"serial:{port}", timeout=180)
+    assert result.code == 0 and result.summary["done"] == 2, result
+    running.interrupt()
+
+
+def test_via_killed_in_any_state(gateway, dfucast, dfucast_start, image):
+    """The tool dies without a word; the gateway goes on, and the next run takes over where it is."""
+    running, port = gateway("--radio", "sim:2", "--canary", "1")
+    for state in ("connecting", "uploading", "waiting", "rebooting"):
+        tool = dfucast_start("update", image, "--json", "--via", f"serial:{port}")
+        tool.wait_event("target", state=state)
+        tool.kill()
+        tool.child.wait(10)
+    result = dfucast("update", image, "--json", "--via", f"serial:{port}", timeout=240)
+    assert result.code == 0 and result.summary["done"] == 2, result
+    running.interrupt()
+
+
+def test_via_says_what_is_wrong(gateway, dfucast, native, image, tmp_path):
+    running, port = gateway("--radio", "sim:2")
+    via = ("--via", f"serial:{port}")
+    unknown = dfucast("update", image, "--json", *via, "--to", "nosuch")
+    assert unknown.code == 3 and unknown.of("error")[0]["rc"] == 1, unknown
+    assert dfucast("update", image, *via, "--window", "2").code == 1
+    assert dfucast("update", image, *via, "--to", "0", "--to", "0").code == 1
+    bad = tmp_path / "bad.bin"
+    bad.write_bytes(b"no image")
+    assert dfucast("update", bad, *via).code == 2
+    running.interrupt()
+    assert running.finish(20).of("target") == []
+    assert dfucast("update", image, "--via", "serial:/dev/nosuchtty", "--to", "0").code == 4
+    assert dfucast("update", image, "--via", "tcp:127.0.0.1:9", "--to", "0", timeout=60).code == 4
+    server = native("udp")
+    nothing = dfucast("update", image, "--json", "--via", server.target, "--to", "0")
+    assert nothing.code == 4 and "no gateway" in nothing.err + nothing.out, nothing
+
+
+def test_via_and_four_boards(gateway, dfucast, four, tmp_path):
+    four.settle()
+    path, made, version = four.image(tmp_path, images.PADDED_BYTES)
+    running, port = gateway("--ring", 16384, *(w for board in four for w in ("--to", board.target)))
+    result = dfucast("update", path, "--json", "--via", f"serial:{port}", timeout=240)
+    behind = running.finish(60)
+    assert result.code == 0 and behind.code == 0, (result, behind)
+    assert result.summary["done"] == 4 and {result.final(b.target)["version_after"] for b in four} == {version}
+    for board in four:
+        first = slots(board)[0]
+        assert first["version"] == version and first["active"] and first["confirmed"], first
