@@ -142,7 +142,8 @@ struct dfucast_gateway {
 	struct dfucast_gateway_config config;
 	struct dfucast_cast cast;
 	struct dfucast_update_plan plan;
-	struct dfucast_cast_config gates; /**< of the present plan: canary, barrier … */
+	struct dfucast_cast_config gates;    /**< of the present plan: canary, barrier … */
+	struct dfucast_update_boards boards; /**< one image, so one board */
 	struct dfucast_image image;
 	struct dfucast_image_digest digest;
 	struct dfucast_smp_header request; /**< the one being answered */

@@ -158,6 +158,9 @@ static const struct gateway_refusal *take_targets(struct dfucast_gateway *gatewa
 			return &bad_plan;
 		}
 		memset(target, 0, sizeof(*target));
+		if (wanted.match.length != 0) {
+			return &bad_plan; /* not looked at yet: better refused than ignored */
+		}
 		if (port->resolve == NULL || !port->resolve(port->context, &wanted, target)) {
 			return &no_target;
 		}

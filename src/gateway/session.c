@@ -107,6 +107,10 @@ static void init_cast(struct dfucast_gateway *gateway)
 {
 	struct dfucast_cast_config config = gateway->gates;
 
+	memset(&gateway->boards, 0, sizeof(gateway->boards));
+	gateway->plan.matcher = &dfucast_update_matcher;
+	gateway->plan.boards = gateway->target_count > 1 ? &gateway->boards : NULL;
+
 	config.consumer = &dfucast_update_consumer;
 	config.plan = &gateway->plan;
 	config.image_bytes = gateway->image.length;
