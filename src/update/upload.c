@@ -259,7 +259,7 @@ static void refused(const struct dfucast_update_plan *plan, struct dfucast_updat
 				  ? DFUCAST_ERR_IMAGE_TOO_LARGE
 				  : DFUCAST_ERR_REFUSED,
 			      error);
-	if (is_image && error->rc == DFUCAST_SMP_IMG_RC_NOT_NEWER) {
+	if (is_image && error->rc == DFUCAST_SMP_IMG_RC_NOT_NEWER && u->resume == DFUCAST_UPDATE_FIRST) {
 		/* It looked at the header, before its erase: as --upgrade-only asked it to. */
 		u->err = DFUCAST_ERR_DOWNGRADE;
 		u->final = DFUCAST_STATE_SKIPPED;
