@@ -2,7 +2,7 @@
 /**
  * @file
  * The gateway's own SMP server: what of a frame is not the fleet's comes here whole. It has one group, statistics (2),
- * read-only: `dfucast raw GATEWAY 2 0 '{"name":"gateway"}'`.
+ * read-only: `dfucast raw GATEWAY 2 0 '{"name":"gateway"}' --read`.
  */
 #ifndef GATEWAY_MPS2_STAT_H
 #define GATEWAY_MPS2_STAT_H

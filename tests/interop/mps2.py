@@ -166,5 +166,19 @@ class Host(smp.Client):
             time.sleep(0.2)
         return status
 
+    def upload_until(self, image, sha, stop_at, chunk_bytes=512):
+        """As a stock tool: the offset of each answer is the next one. Ends when the bytes up to `stop_at` have been taken,
+        one after the other: at the image's end, where the gateway looks first or parks a host, nothing is."""
+        offset, taken = 0, 0
+        while taken < stop_at:
+            body = {"off": offset, "data": image[offset : offset + chunk_bytes]}
+            if offset == 0:
+                body |= {"len": len(image), "sha": sha}
+            answer = self.request(smp.WRITE, smp.IMG, smp.UPLOAD, body, 5)
+            assert "off" in answer, (offset, answer)
+            if answer["off"] == offset + len(body["data"]):
+                taken = answer["off"]
+            offset = answer["off"]
+
     def counters(self):
         return self.request(smp.READ, STATISTICS, 0, {"name": "gateway"})["fields"]

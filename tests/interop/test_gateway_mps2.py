@@ -108,6 +108,32 @@ def test_real_chain(fleet, gateway, tmp_path, tool, size, program, ring):
     assert status["host_bytes"] + status["host_dropped_bytes"] <= 1.02 * status["passes"] * len(image), status
 
 
+@pytest.mark.parametrize("when", ["uploading", "swapping"])
+def test_power_cut(fleet, gateway, tmp_path, when):
+    """The gateway forgets everything. Whoever sends the image again finds the devices where they were."""
+    path, image, version = fleet.image(tmp_path, PADDED)
+    one = gateway()
+    with host(one) as client:
+        boot = client.capabilities()["boot"]
+        client.upload_until(image, images.file_sha(image), PADDED // 2 if when == "uploading" else PADDED)
+        if when == "swapping":
+            client.request(smp.WRITE, smp.OS, smp.RESET)
+            while client.status()["ended"] == 0:  # the canary
+                time.sleep(0.1)
+    one.kill()
+    fleets.wait_quiet(fleet)
+    one.start().go()
+    with host(one) as client:
+        assert client.capabilities()["boot"] != boot
+    run_tool(one, toolkit, path)
+    with host(one) as client:
+        client.wait_over()
+        for report in client.reports():
+            assert report.get("skipped"), report
+            assert report.get("sent", 0) < len(image) * 3 // 4 if when == "uploading" else not report.get("sent"), report
+    assert_updated(one, fleet, image, version)
+
+
 def test_bad_host(fleet, gateway):
     """Noise, half frames, frames that are too long, requests that make no sense: clear errors or silence, no device hears
     of it, and the gateway goes on."""
