@@ -38,6 +38,7 @@ set(DFUCAST_CORE_SOURCES
   src/smp/fleet_pages.c
   src/update/machine.c
   src/update/inspect.c
+  src/update/mode.c
   src/update/request.c
   src/update/answer.c
   src/update/upload.c

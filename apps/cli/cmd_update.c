@@ -68,13 +68,39 @@ static int prove_image(struct update_job *job)
 	return dfucast_image_digest_finish(&digest, &job->image, job->sha);
 }
 
+/* Direct-XIP: the same image twice, linked for either slot. */
+static bool has_one_for_each_slot(const struct package *package)
+{
+	const struct package_image *images = package->images;
+
+	return package->count == 2 && images[0].image_index == images[1].image_index && images[0].slot >= 0 &&
+	       images[1].slot >= 0 && images[0].slot != images[1].slot;
+}
+
+/* The file that --slot means, the only one otherwise. */
+static size_t find_in_package(const struct update_job *job, const struct package *package)
+{
+	return has_one_for_each_slot(package) && package->images[1].slot == job->options.slot ? 1 : 0;
+}
+
 /* One image, for the image number that the command line means: anything else is refused. */
 static int check_package(struct update_job *job, const struct package *package)
 {
-	const struct package_image *image = &package->images[0];
+	const struct package_image *image = &package->images[find_in_package(job, package)];
 	char what[200];
 
-	if (package->count > 1) {
+	if (has_one_for_each_slot(package) && job->options.slot < 0) {
+		return output_usage(
+		    &job->cli.out, "The package holds an image for each slot.",
+		    "Give --slot N: the slot that does not run now (\"dfucast image list TARGET\" "
+		    "shows which one runs).");
+	}
+	if (image->slot >= 0 && job->options.slot >= 0 && image->slot != job->options.slot) {
+		snprintf(what, sizeof(what), "The package's image is linked for slot %d, not %ld.",
+			 image->slot, job->options.slot);
+		return output_usage(&job->cli.out, what, "Leave --slot out: the package says it.");
+	}
+	if (package->count > 1 && !has_one_for_each_slot(package)) {
 		snprintf(what, sizeof(what), "The package holds %zu files to be sent.", package->count);
 		return output_usage(&job->cli.out, what,
 				    "Packages with several images come with a later version. \"dfucast image "
@@ -106,9 +132,13 @@ static int load_package(struct update_job *job)
 	}
 	code = check_package(job, &package);
 	if (code == CLI_EXIT_OK) {
-		snprintf(job->member, sizeof(job->member), "%s", package.images[0].file);
-		snprintf(job->board, sizeof(job->board), "%s", package.images[0].board);
-		package_take(&package, 0, &job->file);
+		size_t index = find_in_package(job, &package);
+
+		snprintf(job->member, sizeof(job->member), "%s", package.images[index].file);
+		snprintf(job->board, sizeof(job->board), "%s", package.images[index].board);
+		job->options.slot =
+		    package.images[index].slot >= 0 ? package.images[index].slot : job->options.slot;
+		package_take(&package, index, &job->file);
 	}
 	package_close(&package);
 	return code;
@@ -245,6 +275,9 @@ static void make_plan(struct update_job *job)
 	    .return_ms = options->return_ms,
 	    .hash_bytes = job->image.hash_bytes,
 	    .image = (uint8_t)options->image,
+	    .slot = (uint8_t)(options->slot + 1),
+	    .boot_mode = (uint8_t)(options->boot_mode + 1),
+	    .proven = !job->unchecked,
 	    .mode = (uint8_t)options->mode,
 	    .window_max = (uint8_t)options->window,
 	    .retries = (uint8_t)options->retries,

@@ -35,6 +35,8 @@ struct update_options {
 	long window;
 	long retries; /* 0: default */
 	long image;
+	long slot;     /* the image is linked for; -1: not said */
+	int boot_mode; /* enum dfucast_boot_mode, where the device does not tell; -1: not given */
 	uint32_t ring_bytes;
 	uint32_t slot_bytes;
 	uint32_t soak_ms;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line of `dfucast update`. */
 #include "update.h"
+#include <dfucast/smp_os.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,9 @@ enum key {
 	KEY_DRY_RUN,
 	KEY_IMAGE,
 	KEY_KEY,
+	KEY_SLOT,
 	KEY_SLOT_SIZE,
+	KEY_BOOTLOADER,
 	KEY_GATHER,
 	KEY_WAIT,
 	KEY_RETURN,
@@ -75,11 +78,19 @@ static const struct argp_option options[] = {
     {"replace-pending", KEY_REPLACE_PENDING, 0, 0, "Overwrite another image that waits for the next reset",
      3},
     {"allow-no-revert", KEY_ALLOW_NO_REVERT, 0, 0,
-     "Also devices whose bootloader overwrites the image that runs: a bad one has no way back", 3},
+     "Also devices whose bootloader cannot go back to the image that runs: a bad one may cost them", 3},
     {0, 0, 0, 0, "Image", 4},
     {"image", KEY_IMAGE, "N", 0, "Image number on the device (0)", 4},
     {"key", KEY_KEY, "PEM", 0,
      "Send the image only if it is signed with this key (ECDSA P-256, RSA-2048, RSA-3072)", 4},
+    {"slot", KEY_SLOT, "N", 0,
+     "Slot that the image is linked for (0 or 1), where the bootloader starts images from either: direct-XIP",
+     4},
+    {"bootloader", KEY_BOOTLOADER, "MODE", 0,
+     "Bootloader's mode where the device does not tell: swap, overwrite, direct-xip, direct-xip-revert, "
+     "ram-load, "
+     "firmware-loader; single-slot also for a device in serial recovery",
+     4},
     {"slot-size", KEY_SLOT_SIZE, "BYTES", 0, "Slot size, where the device does not tell it", 4},
     {0, 0, 0, 0, "Time and flow", 5},
     {"gather", KEY_GATHER, "SECONDS", 0, "Start the stream so long after the first device is ready (10)", 5},
@@ -97,7 +108,6 @@ static const struct argp_option options[] = {
      "Write a page of the run: a timeline of each device, versions, rates, what was sent twice, errors", 6},
     {0, 0, 0, 0, "Still to come", 7},
     {"erase-settings", KEY_LATER, 0, 0, "Comes with the settings group", 7},
-    {"slot", KEY_LATER, "N", 0, "Comes with direct upload", 7},
     {0, 0, 0, 0, "Common", 8},
     {0},
 };
@@ -166,6 +176,31 @@ static void read_mode(struct argp_state *state, struct update_options *update, c
 		}
 	}
 	argp_error(state, "--mode is test-confirm, test, confirm or upload, not \"%s\"", text);
+}
+
+static const struct {
+	const char *name;
+	uint8_t mode; /* enum dfucast_boot_mode */
+} bootloaders[] = {
+    {"swap", DFUCAST_BOOT_SWAP_OFFSET},        {"overwrite", DFUCAST_BOOT_OVERWRITE},
+    {"direct-xip", DFUCAST_BOOT_DIRECT_XIP},   {"direct-xip-revert", DFUCAST_BOOT_DIRECT_XIP_REVERT},
+    {"ram-load", DFUCAST_BOOT_RAM_LOAD},       {"firmware-loader", DFUCAST_BOOT_FIRMWARE_LOADER},
+    {"single-slot", DFUCAST_BOOT_SINGLE_SLOT},
+};
+
+static void read_bootloader(struct argp_state *state, struct update_options *update, const char *text)
+{
+	for (size_t i = 0; i < sizeof(bootloaders) / sizeof(bootloaders[0]); i++) {
+		if (strcmp(text, bootloaders[i].name) == 0) {
+			update->boot_mode = bootloaders[i].mode;
+			return;
+		}
+	}
+	argp_error(
+	    state,
+	    "--bootloader is swap, overwrite, direct-xip, direct-xip-revert, ram-load, firmware-loader or "
+	    "single-slot, not \"%s\"",
+	    text);
 }
 
 static void add_word(struct argp_state *state, const char ***words, size_t *count, const char *text)
@@ -282,6 +317,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case KEY_IMAGE:
 		update->image = number(state, "image", argument, 0, 2);
 		break;
+	case KEY_SLOT:
+		update->slot = number(state, "slot", argument, 0, 1);
+		break;
+	case KEY_BOOTLOADER:
+		read_bootloader(state, update, argument);
+		break;
 	case KEY_SLOT_SIZE:
 		update->slot_bytes = (uint32_t)number(state, "slot-size", argument, 1, INT32_MAX);
 		break;
@@ -337,6 +378,8 @@ void update_options_parse(struct update_options *update, int argc, char **argv)
 
 	memset(update, 0, sizeof(*update));
 	update->canary = -1;
+	update->slot = -1;
+	update->boot_mode = DFUCAST_BOOT_UNKNOWN;
 	update->max_failed = 1;
 	update->ring_bytes = 65536;
 	update->gather_ms = 10000;

@@ -89,7 +89,7 @@ static const char *holds_name(uint8_t holds)
 	    [DFUCAST_HOLDS_AS_BEFORE] = "as_before", [DFUCAST_HOLDS_PART] = "part",
 	    [DFUCAST_HOLDS_STAGED] = "staged",       [DFUCAST_HOLDS_PENDING] = "pending",
 	    [DFUCAST_HOLDS_TRIAL] = "trial",         [DFUCAST_HOLDS_IMAGE] = "image",
-	    [DFUCAST_HOLDS_UNKNOWN] = "unknown",
+	    [DFUCAST_HOLDS_UNKNOWN] = "unknown",     [DFUCAST_HOLDS_TORN] = "torn",
 	};
 
 	return names[holds];
@@ -455,6 +455,7 @@ const char *update_holds_words(uint8_t holds)
 	    [DFUCAST_HOLDS_TRIAL] = "runs the image on trial: its next reset goes back",
 	    [DFUCAST_HOLDS_IMAGE] = "runs the image for good",
 	    [DFUCAST_HOLDS_UNKNOWN] = "was reset and has not been heard of since",
+	    [DFUCAST_HOLDS_TORN] = "has no whole application any more: run the same command again",
 	};
 
 	return words[holds];

@@ -80,6 +80,7 @@ enum dfucast_holds {
 	DFUCAST_HOLDS_TRIAL,     /**< the image runs unconfirmed: the next reset reverts it */
 	DFUCAST_HOLDS_IMAGE,     /**< the image runs and stays */
 	DFUCAST_HOLDS_UNKNOWN,   /**< it was reset and has not been heard of since */
+	DFUCAST_HOLDS_TORN, /**< its only application is overwritten in part: its loader must be fed again */
 };
 
 /** A device's state for people. Versions are zero until known (`has_before`, `has_after`). */

@@ -62,6 +62,9 @@ extern "C" {
 	X(UPLOAD_MISMATCH, -65, "upload_mismatch")                                                           \
 	X(ARMED, -66, "armed_for_good")                                                                      \
 	X(NO_WAY_BACK, -67, "no_way_back")                                                                   \
+	X(NOT_KEPT, -68, "erased_by_bootloader")                                                             \
+	X(SINGLE_SLOT, -69, "single_slot")                                                                   \
+	X(NOT_IN_LOADER, -70, "not_in_loader")                                                               \
 	X(IMAGE_MAGIC, -80, "not_an_image")                                                                  \
 	X(IMAGE_TRUNCATED, -81, "image_truncated")                                                           \
 	X(IMAGE_TLV, -82, "image_tlv")                                                                       \
@@ -73,6 +76,10 @@ extern "C" {
 	X(NO_MATCH, -88, "no_match")                                                                         \
 	X(BOARD_UNTOLD, -89, "board_not_told")                                                               \
 	X(IMAGE_SIGNATURE, -90, "image_signature")                                                           \
+	X(NOT_NEWER, -91, "not_newer")                                                                       \
+	X(WRONG_SLOT, -92, "wrong_slot")                                                                     \
+	X(SLOT_NEEDED, -93, "slot_needed")                                                                   \
+	X(IMAGE_KIND, -94, "image_kind")                                                                     \
 	X(HELD_BARRIER, -97, "held_barrier")                                                                 \
 	X(HELD_MAX_FAILED, -98, "held_max_failed")                                                           \
 	X(BEHIND, -99, "behind")                                                                             \

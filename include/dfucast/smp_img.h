@@ -23,7 +23,9 @@ enum dfucast_smp_img_command {
 
 /** Image group codes (`err.rc`) that the update logic acts on; spec 2.2. */
 enum dfucast_smp_img_rc {
+	DFUCAST_SMP_IMG_RC_HASH_NOT_FOUND = 8,
 	DFUCAST_SMP_IMG_RC_NO_FREE_SLOT = 9,
+	DFUCAST_SMP_IMG_RC_BAD_ADDRESS = 25,
 	DFUCAST_SMP_IMG_RC_NOT_NEWER = 27,
 	DFUCAST_SMP_IMG_RC_ALREADY_PENDING = 28,
 	DFUCAST_SMP_IMG_RC_IMAGE_TOO_LARGE = 30,

@@ -90,8 +90,13 @@ struct dfucast_update_plan {
 	uint8_t retries;      /**< tries of a short request beyond the first, and of a silent upload; 0: 4 */
 	bool allow_downgrade; /**< a lower version than the running one is sent too */
 	bool upgrade_only;    /**< an equal version is not sent either, and the server is told to refuse it */
+	uint8_t
+	    slot; /**< direct-XIP: the slot the image is linked for, and 1; 0: not known, or its header tells */
+	uint8_t
+	    boot_mode; /**< enum dfucast_boot_mode, and 1, where the device does not tell; 0: by the image */
+	bool allow_no_revert; /**< also devices whose bootloader cannot go back to the image that runs now */
 	bool
-	    allow_no_revert; /**< also devices whose bootloader overwrites the image that runs: no way back */
+	    proven; /**< every byte has matched the image's hash already: else no device's only image is touched */
 	bool replace_pending; /**< overwrite another image that waits for the next reset */
 	bool no_reset;        /**< stop after marking the image: the device's next own reset starts it */
 	bool dry_run; /**< only look: ends at the first request that would change something, see below */
@@ -164,7 +169,7 @@ struct dfucast_update {
 	uint8_t final;           /**< enum dfucast_state once ended */
 	uint8_t holds;           /**< enum dfucast_holds */
 	int8_t err;              /**< enum dfucast_err: why it ended, or last said by the link */
-	uint8_t boot_mode;       /**< as told, where it is not a swap mode */
+	uint8_t boot_mode;       /**< enum dfucast_boot_mode, told or assumed; 0: it swaps, or has one slot */
 	uint8_t link_flags;      /**< enum dfucast_link_flag */
 	uint8_t buffer_overhead; /**< of the link's framing in the device's buffer, bytes */
 	uint8_t window : 4;      /**< requests that may be in flight */

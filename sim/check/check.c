@@ -85,7 +85,7 @@ bool sim_check_device(struct sim_check *check, uint16_t device, const struct dfu
 {
 	struct sim_check_device *d = &check->devices[device];
 	bool updated = !check->any_image && sim_peer_is_updated(peer) &&
-		       memcmp(peer->slots[0].bytes, check->image, 64) == 0;
+		       memcmp(peer->slots[peer->active].bytes, check->image, 64) == 0;
 	bool changed = status->state != d->state;
 
 	if (changed && !check->restarts && dfucast_state_is_final((enum dfucast_state)d->state)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bootloader: MCUboot with swap, by move or by offset. Trailers are flags, the swap is instantaneous and takes
- * its time afterwards. A power cut in the middle of a swap costs one boot more: MCUboot notes each step and goes on
+ * The bootloader: MCUboot with swap, by move or by offset; its other modes are in modes.c. Trailers are flags, the swap
+ * is instantaneous and takes its time afterwards. A power cut in the middle of a swap costs one boot more: MCUboot notes each step and goes on
  * where it was; that it does so is taken for granted, not played through.
  */
 #include "internal.h"
@@ -81,7 +81,7 @@ void sim_peer_boot(struct sim_peer *peer, uint32_t now)
 	}
 }
 
-void sim_peer_boot_swap(struct sim_peer *peer, uint32_t now)
+static uint32_t swap_if_due(struct sim_peer *peer)
 {
 	enum sim_peer_swap swap = sim_peer_swap_type(peer);
 	uint32_t took = peer->config.boot_ms;
@@ -123,6 +123,21 @@ void sim_peer_boot_swap(struct sim_peer *peer, uint32_t now)
 			peer->swap_resumes++;
 		}
 	}
+	return took;
+}
+
+void sim_peer_boot_swap(struct sim_peer *peer, uint32_t now)
+{
+	uint32_t took = peer->config.boot_ms;
+
+	if (sim_peer_takes_highest(peer)) {
+		peer->starts = sim_peer_boot_highest(peer, &took);
+	} else if (peer->config.mode == SIM_PEER_MODE_LOADER || sim_peer_has_one_slot(peer)) {
+		peer->starts = sim_peer_boot_in_place(peer);
+	} else {
+		took = swap_if_due(peer);
+		peer->starts = 0;
+	}
 	peer->listening = false;
 	peer->state_ms = now + took;
 }
@@ -132,25 +147,39 @@ static void observe_boot(struct sim_peer *peer, uint32_t now)
 	struct sim_peer_image image;
 	uint8_t digest[32] = {0};
 
-	if (peer->config.observe == NULL) {
+	if (peer->config.observe == NULL || (peer->config.mode == SIM_PEER_MODE_LOADER &&
+					     peer->active == 1)) { /* a loader is no application */
 		return;
 	}
-	if (sim_peer_image_look(peer->slots[0].bytes, peer->config.slot_bytes, &image)) {
-		sim_peer_sha256(peer->slots[0].bytes, image.length, digest);
+	if (sim_peer_image_look(peer->slots[peer->active].bytes, peer->config.slot_bytes, &image)) {
+		sim_peer_sha256(peer->slots[peer->active].bytes, image.length, digest);
 	}
 	const struct sim_peer_event event = {.kind = SIM_PEER_EVENT_BOOT, .now = now, .digest = digest};
 
 	peer->config.observe(peer->config.context, &event);
 }
 
-void sim_peer_boot_done(struct sim_peer *peer, uint32_t now)
+/* The image that runs is another than at first, and not the loader either. */
+static bool is_new(const struct sim_peer *peer)
 {
 	struct sim_peer_image image;
-	bool factory = sim_peer_image_look(peer->slots[0].bytes, peer->config.slot_bytes, &image) &&
-		       memcmp(image.hash, peer->factory_hash, sizeof(image.hash)) == 0;
 
-	peer->state = peer->config.dead_image && !factory ? SIM_PEER_DEAD : SIM_PEER_RUNNING;
-	if (peer->config.watchdog_ms != 0 && sim_peer_swap_type(peer) == SIM_PEER_SWAP_REVERT) {
+	return sim_peer_image_look(peer->slots[peer->active].bytes, peer->config.slot_bytes, &image) &&
+	       memcmp(image.hash, peer->factory_hash, sizeof(image.hash)) != 0 &&
+	       !(peer->config.mode == SIM_PEER_MODE_LOADER && peer->active == 1);
+}
+
+void sim_peer_boot_done(struct sim_peer *peer, uint32_t now)
+{
+	if (peer->starts == SIM_PEER_NO_SLOT) {
+		peer->state = SIM_PEER_RECOVERY; /* nothing that could be started: it waits for an image */
+		return;
+	}
+	peer->active = peer->starts;
+	peer->state = (peer->config.dead_image && is_new(peer)) || sim_peer_is_misplaced(peer)
+			  ? SIM_PEER_DEAD
+			  : SIM_PEER_RUNNING;
+	if (peer->config.watchdog_ms != 0 && sim_peer_next(peer).type == SIM_PEER_NEXT_REVERT) {
 		peer->watchdog_due = true;
 		peer->watchdog_ms = now + peer->config.watchdog_ms;
 	}
@@ -159,8 +188,12 @@ void sim_peer_boot_done(struct sim_peer *peer, uint32_t now)
 
 bool sim_peer_is_updated(const struct sim_peer *peer)
 {
-	struct sim_peer_image image;
-
-	return sim_peer_image_look(peer->slots[0].bytes, peer->config.slot_bytes, &image) &&
-	       memcmp(image.hash, peer->factory_hash, sizeof(image.hash)) != 0 && peer->slots[0].image_ok;
+	if (!is_new(peer)) {
+		return false;
+	}
+	if (sim_peer_takes_highest(peer)) {
+		return sim_peer_next(peer).type != SIM_PEER_NEXT_REVERT;
+	}
+	return peer->config.mode == SIM_PEER_MODE_LOADER || sim_peer_has_one_slot(peer) ||
+	       peer->slots[0].image_ok;
 }

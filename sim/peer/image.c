@@ -118,6 +118,13 @@ void sim_peer_image_make(uint8_t *bytes, uint32_t length, const uint8_t version[
 	sim_peer_sha256(bytes, end, bytes + end + sizeof(tlv));
 }
 
+void sim_peer_image_link(uint8_t *bytes, uint32_t length, uint32_t flags, uint32_t load_address)
+{
+	put32(bytes + 4, load_address);
+	put32(bytes + 16, flags);
+	sim_peer_sha256(bytes, length - TLV_BYTES, bytes + length - 32);
+}
+
 /* The area of type-length-value entries at @p at; 0: none. @return its whole length, its own head included. */
 static uint32_t tlv_area(const uint8_t *bytes, uint32_t capacity, uint32_t at, uint16_t magic)
 {
@@ -156,6 +163,8 @@ bool sim_peer_image_look(const uint8_t *bytes, uint32_t capacity, struct sim_pee
 		}
 		if (type == 0x10 && length == 32) {
 			image->length = end;
+			image->load_address = get32(bytes + 4);
+			image->flags = get32(bytes + 16);
 			image->version[0] = bytes[20];
 			image->version[1] = bytes[21];
 			image->version[2] = bytes[22];

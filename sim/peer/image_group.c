@@ -20,6 +20,7 @@ enum {
 	INVALID_HEADER = 22,
 	BAD_MAGIC = 23,
 	INVALID_HASH = 24,
+	BAD_ADDRESS = 25,
 	NOT_NEWER = 27,
 	ALREADY_PENDING = 28,
 	TOO_LARGE = 30,
@@ -42,7 +43,9 @@ static void put_flag(const struct sim_peer_call *call, const char *key, bool val
 
 static void put_slot(const struct sim_peer_call *call, uint8_t slot)
 {
-	enum sim_peer_swap swap = sim_peer_swap_type(call->peer);
+	struct sim_peer_next next = sim_peer_next(call->peer);
+	bool active = slot == call->peer->active;
+	bool loader = call->peer->config.mode == SIM_PEER_MODE_LOADER;
 	struct sim_peer_image image;
 	char version[24];
 
@@ -56,19 +59,24 @@ static void put_slot(const struct sim_peer_call *call, uint8_t slot)
 	zcbor_uint32_put(call->out, slot);
 	zcbor_tstr_put_lit(call->out, "version");
 	zcbor_tstr_put_term(call->out, version, sizeof(version));
-	if (call->peer->state == SIM_PEER_RECOVERY) { /* built without the options for hash and flags */
+	if (call->peer->state != SIM_PEER_RECOVERY || call->peer->config.recovery_hash) {
+		zcbor_tstr_put_lit(call->out, "hash");
+		zcbor_bstr_encode_ptr(call->out, (const char *)image.hash, sizeof(image.hash));
+	}
+	if (call->peer->state == SIM_PEER_RECOVERY) { /* built without the option for flags */
 		zcbor_map_end_encode(call->out, 10);
 		return;
 	}
-	zcbor_tstr_put_lit(call->out, "hash");
-	zcbor_bstr_encode_ptr(call->out, (const char *)image.hash, sizeof(image.hash));
 	put_flag(call, "bootable", true);
-	put_flag(call, "pending", slot == 1 && (swap == SIM_PEER_SWAP_TEST || swap == SIM_PEER_SWAP_PERM));
+	bool elsewhere =
+	    next.slot != call->peer->active && !active; /* the other slot starts, and this is it */
+
+	put_flag(call, "pending", elsewhere && next.type != SIM_PEER_NEXT_REVERT);
 	put_flag(call, "confirmed",
-		 (swap == SIM_PEER_SWAP_REVERT) == (slot == 1) &&
-		     (slot == 0 || swap == SIM_PEER_SWAP_REVERT));
-	put_flag(call, "active", slot == 0);
-	put_flag(call, "permanent", slot == 1 && swap == SIM_PEER_SWAP_PERM);
+		 active ? next.type != SIM_PEER_NEXT_REVERT && !loader
+			: loader || (elsewhere && next.type == SIM_PEER_NEXT_REVERT));
+	put_flag(call, "active", active);
+	put_flag(call, "permanent", elsewhere && next.type == SIM_PEER_NEXT_NORMAL);
 	zcbor_map_end_encode(call->out, 10);
 }
 
@@ -76,12 +84,32 @@ static void list(const struct sim_peer_call *call)
 {
 	zcbor_tstr_put_lit(call->out, "images");
 	zcbor_list_start_encode(call->out, 4);
-	put_slot(call, 0);
-	put_slot(call, 1);
+	if (call->peer->config.mode == SIM_PEER_MODE_LOADER) { /* the running one comes last */
+		put_slot(call, 1u - call->peer->active);
+		put_slot(call, call->peer->active);
+	} else {
+		put_slot(call, 0);
+		put_slot(call, 1);
+	}
 	zcbor_list_end_encode(call->out, 4);
 	if (!call->peer->config.frugal && call->peer->state != SIM_PEER_RECOVERY) {
 		zcbor_tstr_put_lit(call->out, "splitStatus");
 		zcbor_int32_put(call->out, 0);
+	}
+}
+
+/* Direct-XIP and RAM load with revert: no rules but that the running image is not tested. */
+static void mark(struct sim_peer_call *call, struct sim_peer_slot *trailer, bool confirm)
+{
+	if (!sim_peer_flash_operation(call->peer, NULL)) {
+		return;
+	}
+	call->words += confirm ? 8 : 4;
+	trailer->magic = true;
+	if (confirm) {
+		trailer->copy_done = true;
+		trailer->image_ok = true;
+		call->peer->watchdog_due = false;
 	}
 }
 
@@ -94,6 +122,7 @@ static void set_state(struct sim_peer_call *call, const struct sim_peer_argument
 	uint8_t slot = 0;
 
 	if (arguments->hash.len == 0) {
+		slot = peer->active;
 		if (!arguments->confirm) {
 			call->group_rc = INVALID_HASH;
 			return;
@@ -112,8 +141,13 @@ static void set_state(struct sim_peer_call *call, const struct sim_peer_argument
 		}
 	}
 	peer->writes++;
-	if (slot == 0 && !arguments->confirm) {
+	if (slot == peer->active && !arguments->confirm) {
 		call->group_rc = TEST_OF_ACTIVE;
+		return;
+	}
+	if (sim_peer_marks(peer)) {
+		mark(call, &peer->slots[slot], arguments->confirm);
+		list(call);
 		return;
 	}
 	switch (swap) {
@@ -151,11 +185,21 @@ static void set_state(struct sim_peer_call *call, const struct sim_peer_argument
 	list(call);
 }
 
-static bool slot_in_use(const struct sim_peer *peer)
+/* The slot that uploads go to: the one that does not run. */
+static uint8_t target_of(const struct sim_peer *peer)
 {
-	enum sim_peer_swap swap = sim_peer_swap_type(peer);
+	return 1u - peer->active;
+}
 
-	return swap == SIM_PEER_SWAP_REVERT || (swap != SIM_PEER_SWAP_NONE && !peer->config.erase_pending);
+static bool target_in_use(const struct sim_peer *peer)
+{
+	struct sim_peer_next next = sim_peer_next(peer);
+
+	if ((sim_peer_takes_highest(peer) && peer->config.mode != SIM_PEER_MODE_XIP_REVERT) ||
+	    peer->config.mode == SIM_PEER_MODE_LOADER || next.slot == peer->active) {
+		return false;
+	}
+	return next.type == SIM_PEER_NEXT_REVERT || !peer->config.erase_pending;
 }
 
 static uint32_t erase_ms(const struct sim_peer *peer, uint32_t length)
@@ -172,8 +216,8 @@ static bool is_blank(const struct sim_peer *peer, uint8_t slot)
 	return bytes[0] == 0xFF && memcmp(bytes, bytes + 1, peer->config.slot_bytes - 1) == 0;
 }
 
-/* Erases slot 1 for @p length bytes, and all else in it at no cost. @return false: power failed. */
-static bool erase_slot(struct sim_peer_call *call, uint32_t length)
+/* Erases a slot for @p length bytes, and all else in it at no cost. @return false: power failed. */
+static bool erase_slot(struct sim_peer_call *call, uint8_t slot, uint32_t length)
 {
 	struct sim_peer *peer = call->peer;
 	uint32_t page = peer->config.page_bytes;
@@ -184,10 +228,10 @@ static bool erase_slot(struct sim_peer_call *call, uint32_t length)
 			return false;
 		}
 		call->pages++;
-		memset(peer->slots[1].bytes + at, 0xFF, whole ? page : page / 2);
+		memset(peer->slots[slot].bytes + at, 0xFF, whole ? page : page / 2);
 	}
 	if (!peer->power_lost) {
-		sim_peer_slot_erase(peer, 1);
+		sim_peer_slot_erase(peer, slot);
 	}
 	return !peer->power_lost;
 }
@@ -199,6 +243,10 @@ static bool first_chunk(struct sim_peer_call *call, const struct sim_peer_argume
 	struct sim_peer *peer = call->peer;
 	struct sim_peer_session *session = &peer->session;
 	struct sim_peer_image image;
+	uint8_t slot = target_of(peer);
+	uint32_t start = sim_peer_slot_address(&peer->config, slot);
+	const uint8_t address[4] = {(uint8_t)start, (uint8_t)(start >> 8), (uint8_t)(start >> 16),
+				    (uint8_t)(start >> 24)};
 	uint8_t digest[32];
 
 	if (a->data.len < 32) {
@@ -212,11 +260,15 @@ static bool first_chunk(struct sim_peer_call *call, const struct sim_peer_argume
 	} else if (session->open && a->sha.len > 0 && a->sha.len == session->sha_bytes &&
 		   memcmp(a->sha.value, session->sha, a->sha.len) == 0) {
 		return false; /* resume: the answer tells where it stands */
-	} else if (slot_in_use(peer)) {
+	} else if (target_in_use(peer)) {
 		call->group_rc = NO_FREE_SLOT;
 	} else if (a->len > peer->config.slot_bytes) {
 		call->group_rc = TOO_LARGE;
-	} else if (a->upgrade && look(peer, 0, &image) && memcmp(a->data.value + 20, image.version, 3) <= 0) {
+	} else if (peer->config.slot_check && (a->data.value[17] & 1u) != 0 &&
+		   memcmp(a->data.value + 4, address, sizeof(address)) != 0) {
+		call->group_rc = BAD_ADDRESS;
+	} else if (a->upgrade && look(peer, peer->active, &image) &&
+		   memcmp(a->data.value + 20, image.version, 3) <= 0) {
 		call->group_rc = NOT_NEWER;
 	}
 	memset(session, 0, sizeof(*session));
@@ -225,14 +277,14 @@ static bool first_chunk(struct sim_peer_call *call, const struct sim_peer_argume
 	}
 	peer->writes++;
 	session->open = true;
-	session->slot = 1;
+	session->slot = slot;
 	session->size = a->len;
 	session->sha_bytes = (uint8_t)a->sha.len;
 	if (a->sha.len > 0) {
 		memcpy(session->sha, a->sha.value, a->sha.len);
 	}
 	if (peer->config.image_check && a->sha.len == 32) {
-		sim_peer_sha256(peer->slots[1].bytes, a->len, digest);
+		sim_peer_sha256(peer->slots[slot].bytes, a->len, digest);
 		if (memcmp(digest, session->sha, 32) == 0) {
 			session->offset = a->len;
 			return false;
@@ -241,12 +293,12 @@ static bool first_chunk(struct sim_peer_call *call, const struct sim_peer_argume
 	if (peer->config.progressive) {
 		return true;
 	}
-	if (is_blank(peer, 1)) {
-		sim_peer_slot_erase(peer, 1); /* its trailer; skipping blank pages takes no time */
+	if (is_blank(peer, slot)) {
+		sim_peer_slot_erase(peer, slot); /* its trailer; skipping blank pages takes no time */
 		return true;
 	}
 	call->cost_ms += erase_ms(peer, a->len);
-	return erase_slot(call, a->len);
+	return erase_slot(call, slot, a->len);
 }
 
 static void write_data(struct sim_peer_call *call, const struct zcbor_string *data)
@@ -255,7 +307,8 @@ static void write_data(struct sim_peer_call *call, const struct zcbor_string *da
 	struct sim_peer_session *session = &peer->session;
 	uint32_t length = (uint32_t)data->len;
 	bool whole = true;
-	uint8_t *at = peer->slots[1].bytes + session->offset;
+	struct sim_peer_slot *slot = &peer->slots[session->slot];
+	uint8_t *at = slot->bytes + session->offset;
 	const struct sim_peer_fault *fault =
 	    sim_peer_fault_for(peer, SIM_PEER_FAULT_TAKE, call->index, call->upload_index);
 
@@ -274,14 +327,15 @@ static void write_data(struct sim_peer_call *call, const struct zcbor_string *da
 					    ? page
 					    : peer->config.slot_bytes - session->erased;
 
-			memset(peer->slots[1].bytes + session->erased, 0xFF, whole ? part : part / 2);
+			memset(slot->bytes + session->erased, 0xFF, whole ? part : part / 2);
 			session->erased += page;
 			call->pages++;
 			call->cost_ms += peer->config.page_erase_ms;
 		}
 		if (session->offset + length == session->size && !peer->power_lost) {
-			peer->slots[1].magic = false;
-			peer->slots[1].image_ok = false;
+			slot->magic = false;
+			slot->image_ok = false;
+			slot->copy_done = false;
 		}
 	}
 	if (length > 0) {
@@ -351,7 +405,7 @@ static void upload(struct sim_peer_call *call, const struct sim_peer_arguments *
 	zcbor_uint32_put(call->out, session->offset);
 	if (session->open && session->offset == session->size) {
 		if (peer->config.image_check) {
-			sim_peer_sha256(peer->slots[1].bytes, session->size, digest);
+			sim_peer_sha256(peer->slots[session->slot].bytes, session->size, digest);
 			zcbor_tstr_put_lit(call->out, "match");
 			zcbor_bool_put(call->out, memcmp(digest, session->sha, 32) == 0);
 		}
@@ -362,24 +416,24 @@ static void upload(struct sim_peer_call *call, const struct sim_peer_arguments *
 static void erase(struct sim_peer_call *call, const struct sim_peer_arguments *arguments)
 {
 	struct sim_peer *peer = call->peer;
-	uint32_t slot = arguments->has_slot ? arguments->slot : 1;
+	uint32_t slot = arguments->has_slot ? arguments->slot : target_of(peer);
 
-	if (slot != 1) {
-		call->group_rc = slot == 0 ? NO_FREE_SLOT : 14;
+	if (slot != target_of(peer)) {
+		call->group_rc = slot == peer->active ? NO_FREE_SLOT : 14;
 		return;
 	}
-	if (slot_in_use(peer)) {
+	if (target_in_use(peer)) {
 		call->group_rc = NO_FREE_SLOT;
 		return;
 	}
 	peer->writes++;
 	memset(&peer->session, 0, sizeof(peer->session));
-	if (is_blank(peer, 1)) {
+	if (is_blank(peer, (uint8_t)slot)) {
 		call->group_rc = 1; /* measured: erasing an empty slot */
 		return;
 	}
 	call->cost_ms += erase_ms(peer, peer->config.slot_bytes);
-	(void)erase_slot(call, peer->config.slot_bytes);
+	(void)erase_slot(call, (uint8_t)slot, peer->config.slot_bytes);
 }
 
 static void slots(struct sim_peer_call *call)
@@ -397,7 +451,7 @@ static void slots(struct sim_peer_call *call)
 		zcbor_uint32_put(call->out, i);
 		zcbor_tstr_put_lit(call->out, "size");
 		zcbor_uint32_put(call->out, call->peer->config.slot_bytes);
-		if (i == 1) {
+		if (i != call->peer->active) {
 			zcbor_tstr_put_lit(call->out, "upload_image_id");
 			zcbor_uint32_put(call->out, 0);
 		}
@@ -435,7 +489,19 @@ static void recovery_upload(struct sim_peer_call *call, const struct sim_peer_ar
 void sim_peer_image_call(struct sim_peer_call *call)
 {
 	bool recovery = call->peer->state == SIM_PEER_RECOVERY;
+	/* The higher version starts unasked, or what was uploaded: there is nothing to be set. */
+	bool no_set = call->peer->config.mode == SIM_PEER_MODE_LOADER ||
+		      (sim_peer_takes_highest(call->peer) && !sim_peer_marks(call->peer));
 	struct sim_peer_arguments arguments;
+
+	bool loader = call->peer->config.mode == SIM_PEER_MODE_LOADER;
+
+	/* Not built in where there is one slot, and often not where a loader has it. */
+	if (!recovery && (sim_peer_has_one_slot(call->peer) ||
+			  (loader && call->peer->active == 0 && call->peer->config.mute_application))) {
+		call->rc = 8;
+		return;
+	}
 
 	if (call->command == STATE && call->op == 0) {
 		list(call);
@@ -445,7 +511,7 @@ void sim_peer_image_call(struct sim_peer_call *call)
 		slots(call);
 		return;
 	}
-	if (call->op != 2 || (recovery && call->command != UPLOAD)) {
+	if (call->op != 2 || (recovery && call->command != UPLOAD) || (call->command == STATE && no_set)) {
 		call->rc = 8;
 		return;
 	}

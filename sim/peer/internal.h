@@ -7,6 +7,7 @@
  *   os_group.c     echo, reset, params, info, bootloader info
  *   image_group.c  list, set-state, upload, erase, slot info
  *   boot.c         slots, trailers, what the bootloader does at a reset
+ *   modes.c        which slot starts, in the bootloader's other modes
  *   image.c        MCUboot images: making and reading them; SHA-256
  */
 #ifndef SIM_PEER_INTERNAL_H
@@ -61,7 +62,7 @@ bool sim_peer_arguments_decode(const uint8_t *body, size_t length, struct sim_pe
 
 /* boot.c */
 enum sim_peer_swap { SIM_PEER_SWAP_NONE, SIM_PEER_SWAP_TEST, SIM_PEER_SWAP_PERM, SIM_PEER_SWAP_REVERT };
-enum sim_peer_swap sim_peer_swap_type(const struct sim_peer *peer);
+enum sim_peer_swap sim_peer_swap_type(const struct sim_peer *peer); /* swap modes */
 void sim_peer_slot_erase(struct sim_peer *peer, uint8_t slot);
 /*
  * One flash operation begins. @return true: it is carried out; false: power failed before. `*whole` false: power fails
@@ -74,6 +75,28 @@ void sim_peer_boot(struct sim_peer *peer, uint32_t now);
 void sim_peer_boot_swap(struct sim_peer *peer, uint32_t now);
 /* The application starts. */
 void sim_peer_boot_done(struct sim_peer *peer, uint32_t now);
+
+/* modes.c */
+enum sim_peer_next_type { SIM_PEER_NEXT_NORMAL, SIM_PEER_NEXT_TEST, SIM_PEER_NEXT_REVERT };
+/* What the application takes for the next start. */
+struct sim_peer_next {
+	uint8_t slot;
+	uint8_t type; /* enum sim_peer_next_type */
+};
+struct sim_peer_next sim_peer_next(const struct sim_peer *peer);
+/* The highest version starts, from whichever slot. */
+bool sim_peer_takes_highest(const struct sim_peer *peer);
+/* … once it is marked, and stays once it is confirmed. */
+bool sim_peer_marks(const struct sim_peer *peer);
+/* The slot that starts, or SIM_PEER_NO_SLOT. */
+uint8_t sim_peer_boot_highest(struct sim_peer *peer, uint32_t *took);
+uint8_t sim_peer_boot_in_place(struct sim_peer *peer);
+bool sim_peer_is_misplaced(const struct sim_peer *peer);
+
+static inline bool sim_peer_has_one_slot(const struct sim_peer *peer)
+{
+	return peer->config.mode == SIM_PEER_MODE_SINGLE || peer->config.mode == SIM_PEER_MODE_SINGLE_RAM;
+}
 
 static inline bool sim_peer_reached(uint32_t now, uint32_t when)
 {

@@ -8,7 +8,8 @@ enum { ECHO = 0, CONSOLE_ECHO = 1, RESET = 5, PARAMS = 6, INFO = 7, BOOTLOADER =
 
 static void bootloader(struct sim_peer_call *call, const struct sim_peer_arguments *arguments)
 {
-	if (call->peer->state == SIM_PEER_RECOVERY || call->peer->config.mode == SIM_PEER_MODE_ABSENT) {
+	if (call->peer->state == SIM_PEER_RECOVERY || call->peer->config.mode == SIM_PEER_MODE_ABSENT ||
+	    call->peer->config.mode_hidden) {
 		call->rc = 8;
 	} else if (arguments->text.len == 4 && memcmp(arguments->text.value, "mode", 4) == 0) {
 		zcbor_tstr_put_lit(call->out, "mode");

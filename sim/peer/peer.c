@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOADER_BYTES 2048u
+
 void sim_peer_config_default(struct sim_peer_config *config)
 {
 	memset(config, 0, sizeof(*config));
@@ -17,6 +19,7 @@ void sim_peer_config_default(struct sim_peer_config *config)
 	config->slot_info = true;
 	config->mode = SIM_PEER_MODE_OFFSET;
 	config->erase_pending = true;
+	config->flash_base = 0x10000u;
 	config->slot_bytes = 64u * 1024u;
 	config->page_bytes = 4096;
 	config->page_erase_ms = 85;
@@ -44,8 +47,18 @@ void sim_peer_init(struct sim_peer *peer, const struct sim_peer_config *config, 
 	peer->partial = malloc(config->buf_size);
 	peer->current.bytes = malloc(config->buf_size + 64u);
 	assert(peer->partial != NULL && peer->current.bytes != NULL);
-	memcpy(peer->slots[0].bytes, factory, length);
-	peer->slots[0].image_ok = true;
+	peer->active = config->runs_slot;
+	memcpy(peer->slots[peer->active].bytes, factory, length);
+	peer->slots[peer->active].image_ok = true;
+	peer->slots[peer->active].magic = sim_peer_marks(peer);
+	peer->slots[peer->active].copy_done = sim_peer_marks(peer);
+	if (config->mode == SIM_PEER_MODE_LOADER) {
+		static const uint8_t version[4] = {0, 9, 0, 0};
+
+		/* Its loader runs, as after a button or a reset with boot mode 1. */
+		sim_peer_image_make(peer->slots[1].bytes, LOADER_BYTES, version, 77);
+		peer->active = 1;
+	}
 	if (sim_peer_image_look(factory, length, &image)) {
 		memcpy(peer->factory_hash, image.hash, sizeof(image.hash));
 	}
@@ -74,10 +87,12 @@ void sim_peer_free(struct sim_peer *peer)
 void sim_peer_preset(struct sim_peer *peer, const uint8_t *image, uint32_t length, bool magic, bool image_ok)
 {
 	assert(length <= peer->config.slot_bytes);
-	sim_peer_slot_erase(peer, 1);
-	memcpy(peer->slots[1].bytes, image, length);
-	peer->slots[1].magic = magic;
-	peer->slots[1].image_ok = image_ok;
+	uint8_t slot = 1u - peer->active;
+
+	sim_peer_slot_erase(peer, slot);
+	memcpy(peer->slots[slot].bytes, image, length);
+	peer->slots[slot].magic = magic;
+	peer->slots[slot].image_ok = image_ok;
 }
 
 const struct sim_peer_fault *sim_peer_fault_for(const struct sim_peer *peer, uint8_t kind, uint32_t index,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file
- * A model peripheral: an SMP server (OS and image group), a flash with two slots, MCUboot with swap. No I/O and no
+ * A model peripheral: an SMP server (OS and image group), a flash with two slots, MCUboot in each of its modes. No I/O and no
  * clock: frames and the time go in, answers and a deadline come out. It shares no code with the client side.
  *
  * What it does follows what Zephyr's servers and MCUboot do, the unhelpful parts included: a request that finds no
@@ -19,9 +19,16 @@
 #define SIM_PEER_FAULTS_MAX 8u
 #define SIM_PEER_ANSWERS_MAX 64u
 #define SIM_PEER_MODE_ABSENT (-2) /**< the bootloader query is answered with rc 8 */
+#define SIM_PEER_MODE_SINGLE 0
 #define SIM_PEER_MODE_OVERWRITE 2
 #define SIM_PEER_MODE_MOVE 3
+#define SIM_PEER_MODE_XIP 4
+#define SIM_PEER_MODE_XIP_REVERT 5
+#define SIM_PEER_MODE_RAM 6
+#define SIM_PEER_MODE_LOADER 7
+#define SIM_PEER_MODE_SINGLE_RAM 8
 #define SIM_PEER_MODE_OFFSET 9
+#define SIM_PEER_NO_SLOT 2u
 
 /**
  * What goes wrong. A fault holds for `count` requests from the `first` on, counted from 0 as they arrive; with
@@ -89,10 +96,18 @@ struct sim_peer_config {
 	/** What a request costs is told in `cost`, and it is in work until sim_peer_worked(): the carrier keeps the time of
 	 *  CPU and flash. service_ms, page_erase_ms and write_us_per_kib do not count then. */
 	bool outside;
-	bool dead_image;           /**< anything but the factory image boots and is never heard of */
-	const char *board;         /**< told by OS info `i`; NULL: built without OS info */
-	const char *name;          /**< told by OS info `n`; NULL: "unknown" */
-	int8_t mode;               /**< bootloader mode, or SIM_PEER_MODE_ABSENT */
+	const char *board; /**< told by OS info `i`; NULL: built without OS info */
+	const char *name;  /**< told by OS info `n`; NULL: "unknown" */
+	bool dead_image;   /**< anything but the factory image boots and is never heard of */
+	bool mode_hidden;  /**< the bootloader query is answered with rc 8, whatever the mode */
+	bool ram_revert;   /**< RAM load with trailers that are marked, tried and confirmed */
+	bool ram_unlisted; /**< RAM load as Zephyr 4.4 lists it: what starts next is never called pending */
+	bool slot_check;   /**< direct-XIP: an image for the other slot's address is refused at upload */
+	bool mute_application;     /**< firmware loader: the application has no image group */
+	bool recovery_hash;        /**< serial recovery lists hashes */
+	uint8_t runs_slot;         /**< the factory image's, where either slot can run */
+	int8_t mode;               /**< bootloader mode, or SIM_PEER_MODE_ABSENT: swap, and not told */
+	uint32_t flash_base;       /**< address of slot 0; slot 1 follows it */
 	uint32_t slot_bytes;       /**< each of the two */
 	uint32_t page_bytes;       /**< erase unit */
 	uint32_t page_erase_ms;    /**< per page */
@@ -179,8 +194,10 @@ struct sim_peer {
 	uint8_t queue_count;
 	uint8_t queue_peak;
 	uint8_t answer_count;
-	uint8_t state; /**< enum sim_peer_state */
-	bool busy;     /**< `current` is being built */
+	uint8_t state;  /**< enum sim_peer_state */
+	uint8_t active; /**< slot that runs */
+	uint8_t starts; /**< booting: the slot that will run, or SIM_PEER_NO_SLOT */
+	bool busy;      /**< `current` is being built */
 	bool reset_due;
 	bool watchdog_due;
 	bool drop_link; /**< a fault cuts the link: the carrier clears it */
@@ -195,7 +212,7 @@ void sim_peer_config_default(struct sim_peer_config *config);
 void sim_peer_init(struct sim_peer *peer, const struct sim_peer_config *config, const uint8_t *factory,
 		   uint32_t length, uint32_t now);
 void sim_peer_free(struct sim_peer *peer);
-/** Puts an image into slot 1 without any protocol; @p magic and @p image_ok are its trailer: pending, permanent. */
+/** Puts an image into the slot that does not run (slot 1 unless told otherwise) without any protocol; @p magic and @p image_ok are its trailer: pending, permanent. */
 void sim_peer_preset(struct sim_peer *peer, const uint8_t *image, uint32_t length, bool magic, bool image_ok);
 /** Resets at once: power cycle, button. */
 void sim_peer_reset(struct sim_peer *peer, uint32_t now);
@@ -219,14 +236,22 @@ void sim_peer_tick(struct sim_peer *peer, uint32_t now);
 /* ---- images ---- */
 
 struct sim_peer_image {
-	uint32_t length;    /**< header, payload, TLVs */
-	uint32_t hashed;    /**< what the hash is over: all before the unprotected TLVs */
+	uint32_t length; /**< header, payload, TLVs */
+	uint32_t hashed; /**< what the hash is over: all before the unprotected TLVs */
+	uint32_t load_address;
+	uint32_t flags;     /**< SIM_PEER_IMAGE_* */
 	uint8_t version[4]; /**< major, minor, revision (low byte), build (low byte) */
 	uint8_t hash[32];   /**< of the TLV */
 };
 
 /** Makes a whole MCUboot image of exactly @p length bytes (at least 32 + 40) with a right SHA-256 TLV. */
 void sim_peer_image_make(uint8_t *bytes, uint32_t length, const uint8_t version[4], uint32_t seed);
+#define SIM_PEER_IMAGE_RAM_LOAD 0x20u
+#define SIM_PEER_IMAGE_ROM_FIXED 0x100u
+/** Writes flags and load address into a made image's header and renews its hash. */
+void sim_peer_image_link(uint8_t *bytes, uint32_t length, uint32_t flags, uint32_t load_address);
+/** Where a slot begins in flash. */
+uint32_t sim_peer_slot_address(const struct sim_peer_config *config, uint8_t slot);
 /** Reads header and hash TLV, as the application's image list does; never the payload. */
 bool sim_peer_image_look(const uint8_t *bytes, uint32_t capacity, struct sim_peer_image *image);
 /** As the bootloader does: the hash over the stored bytes fits the TLV. */

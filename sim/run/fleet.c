@@ -12,6 +12,26 @@
 #define SPINS_MAX 100000u
 #define FACTORY_SHORTER 512u
 
+/* Made images are built for the mode: to run from RAM, or from the slot that does not run now. */
+static void link_images(struct sim_fleet *fleet)
+{
+	struct sim_peer_config config;
+
+	fleet_peer_config(fleet, &config);
+	if (config.mode == SIM_PEER_MODE_RAM) {
+		sim_peer_image_link(fleet->factory, fleet->factory_bytes, SIM_PEER_IMAGE_RAM_LOAD,
+				    0x20000000u);
+		if (fleet->options.image == NULL) {
+			sim_peer_image_link(fleet->image, fleet->options.air.image, SIM_PEER_IMAGE_RAM_LOAD,
+					    0x20000000u);
+		}
+	} else if ((config.mode == SIM_PEER_MODE_XIP || config.mode == SIM_PEER_MODE_XIP_REVERT) &&
+		   fleet->options.image == NULL) {
+		sim_peer_image_link(fleet->image, fleet->options.air.image, SIM_PEER_IMAGE_ROM_FIXED,
+				    sim_peer_slot_address(&config, 1u - config.runs_slot));
+	}
+}
+
 static void make_images(struct sim_fleet *fleet)
 {
 	static const uint8_t versions[2][4] = {{1, 0, 0, 0}, {2, 0, 0, 0}};
@@ -25,9 +45,11 @@ static void make_images(struct sim_fleet *fleet)
 	if (fleet->options.image != NULL) {
 		memcpy(fleet->image, fleet->options.image, bytes);
 		fleet->plan = *fleet->options.plan;
+		link_images(fleet);
 		return;
 	}
 	sim_peer_image_make(fleet->image, bytes, versions[1], 2);
+	link_images(fleet);
 	sim_peer_sha256(fleet->image, bytes, fleet->sha);
 	fleet->plan = (struct dfucast_update_plan){.header = fleet->image,
 						   .sha = fleet->sha,
@@ -35,6 +57,8 @@ static void make_images(struct sim_fleet *fleet)
 						   .hash_bytes = 32,
 						   .image_bytes = bytes,
 						   .version = {.major = 2},
+						   .allow_no_revert = true,
+						   .proven = true,
 						   .mode = fleet->options.mode};
 }
 

@@ -53,6 +53,9 @@ struct sim_fleet_options {
 	/** Boards that the devices tell, with commas between: device i has the (i mod count)-th, "-" tells none. Their
 	 *  names are sim-0, sim-1 … */
 	char boards[SIM_FLEET_BOARDS_BYTES];
+	uint32_t
+	    boot_mode; /**< the peers' bootloader, enum dfucast_boot_mode; SIM_FLEET_NOBODY: as air.swap has it */
+	uint32_t runs_slot; /**< where it can run from either: slot of the image that runs at first */
 	/* A real image instead of a made one: both or none, the caller's memory while the fleet lives. */
 	const uint8_t *image;                   /**< air.image bytes */
 	const struct dfucast_update_plan *plan; /**< copied; its `mode` counts */
@@ -68,7 +71,7 @@ void sim_fleet_defaults(struct sim_fleet_options *options);
 const char *sim_fleet_board(const char *boards, uint32_t index, char board[SIM_FLEET_BOARD_BYTES]);
 /**
  * "seed=1&image_kb=256&loss=0.01&n=8&slow=3&slow_loss=0.3&drops=2&never_returns=1&reverts=2&power=0&power_loss=7&links=4"
- * and all of limit.py's names. @return NULL; or what is wrong, static storage, with *at at the key.
+ * "mode=4&slot=1" (bootloader mode, slot that runs) and all of limit.py's names. @return NULL; or what is wrong, static storage, with *at at the key.
  */
 const char *sim_fleet_parse(struct sim_fleet_options *options, const char *text, const char **at);
 

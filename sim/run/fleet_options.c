@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A run's options: defaults, and from text as in "sim:8?seed=1&loss=0.01". */
 #include "fleet.h"
+#include <dfucast/smp_os.h>
 #include <string.h>
 
 void sim_fleet_defaults(struct sim_fleet_options *options)
@@ -11,6 +12,7 @@ void sim_fleet_defaults(struct sim_fleet_options *options)
 					      .drop_window_ms = 10000,
 					      .canary = 1,
 					      .gather_ms = 10000,
+					      .boot_mode = SIM_FLEET_NOBODY,
 					      .mode = DFUCAST_MODE_TEST_CONFIRM,
 					      .boards = "nrf52840dk/nrf52840"};
 	sim_air_defaults(&options->air);
@@ -108,6 +110,8 @@ static int set(struct sim_fleet_options *o, const char *key, size_t key_length, 
 	    {"barrier", &o->barrier, NUMBER, 4096},
 	    {"max_failed", &o->max_failed, NUMBER, 4096},
 	    {"gather_ms", &o->gather_ms, NUMBER, 600000},
+	    {"mode", &o->boot_mode, NUMBER, DFUCAST_BOOT_SWAP_OFFSET},
+	    {"slot", &o->runs_slot, NUMBER, 1},
 	    {"straggle_ms", &o->straggle_ms, NUMBER, 600000},
 	    {"slow", &o->faults.slow, NUMBER, 4095},
 	    {"slow_loss", &o->faults.slow_ppm, SHARE, 0},

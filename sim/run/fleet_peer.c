@@ -35,6 +35,30 @@ static void observe(void *context, const struct sim_peer_event *event)
 	}
 }
 
+/* Where the image's header says that it is linked for an address, the slot that does not run is there. */
+static void place_slots(struct sim_peer_config *config, const uint8_t *image)
+{
+	struct sim_peer_image header;
+	uint32_t before = (1u - config->runs_slot) * config->slot_bytes;
+
+	if (sim_peer_image_look(image, config->slot_bytes, &header) &&
+	    (header.flags & SIM_PEER_IMAGE_ROM_FIXED) != 0) {
+		config->flash_base = header.load_address - before;
+	}
+}
+
+void fleet_peer_config(const struct sim_fleet *fleet, struct sim_peer_config *config)
+{
+	sim_air_server_config(config, &fleet->options.air);
+	if (fleet->options.boot_mode == SIM_FLEET_NOBODY) {
+		return;
+	}
+	config->mode = (int8_t)fleet->options.boot_mode;
+	if (config->mode >= SIM_PEER_MODE_XIP && config->mode <= SIM_PEER_MODE_RAM) {
+		config->runs_slot = (uint8_t)fleet->options.runs_slot;
+	}
+}
+
 void fleet_peer_create(struct sim_fleet *fleet, uint16_t index)
 {
 	const struct sim_fleet_faults *faults = &fleet->options.faults;
@@ -43,7 +67,8 @@ void fleet_peer_create(struct sim_fleet *fleet, uint16_t index)
 
 	device->fleet = fleet;
 	device->link = FLEET_NO_LINK;
-	sim_air_server_config(&config, &fleet->options.air);
+	fleet_peer_config(fleet, &config);
+	place_slots(&config, fleet->image);
 	config.context = device;
 	config.observe = observe;
 	config.dead_image = index == faults->never_returns || index == faults->reverts;
@@ -53,7 +78,7 @@ void fleet_peer_create(struct sim_fleet *fleet, uint16_t index)
 	snprintf(device->name, sizeof(device->name), "sim-%u", index);
 	config.power_loss = index == faults->power ? faults->power_loss : 0;
 	sim_peer_init(&device->peer, &config, fleet->factory, fleet->factory_bytes, 0);
-	if (fleet->options.air.erase != SIM_AIR_ERASE_NONE) {
+	if (fleet->options.air.erase != SIM_AIR_ERASE_NONE && config.mode != SIM_PEER_MODE_LOADER) {
 		/* An update before this one left the image that was replaced: the slot is not blank. */
 		sim_peer_preset(&device->peer, fleet->factory, fleet->factory_bytes, false, false);
 	}

@@ -101,31 +101,16 @@ static void mode_answer(const struct dfucast_update_plan *plan, struct dfucast_u
 	if (dfucast_update_was_busy(plan, u, error, now)) {
 		return;
 	}
-	update_clear(u, UPDATE_MODE_UNKNOWN);
-	if (error->rc != 0 || bootloader.mode == DFUCAST_BOOT_UNKNOWN) {
-		update_set(u, UPDATE_MODE_UNKNOWN); /* often: treated as swap, and the report says so */
-	} else if (bootloader.mode == DFUCAST_BOOT_OVERWRITE) {
-		/* The reset copies slot 1 over the image that runs. An upload alone starts nothing. */
-		u->boot_mode = (uint8_t)bootloader.mode;
-		if (!plan->allow_no_revert && plan->mode != DFUCAST_MODE_UPLOAD) {
-			dfucast_update_end(u, DFUCAST_STATE_SKIPPED, DFUCAST_ERR_NO_WAY_BACK);
-			return;
-		}
-	} else if (bootloader.mode != DFUCAST_BOOT_SWAP_SCRATCH &&
-		   bootloader.mode != DFUCAST_BOOT_SWAP_MOVE && bootloader.mode != DFUCAST_BOOT_SWAP_OFFSET) {
-		u->boot_mode = (uint8_t)bootloader.mode;
-		dfucast_update_fail(u, DFUCAST_ERR_MODE_UNSUPPORTED);
-		return;
-	}
-	dfucast_update_enter(u, DFUCAST_UPDATE_SLOTS);
+	dfucast_update_mode_take(plan, u, error->rc != 0 ? DFUCAST_BOOT_UNKNOWN : bootloader.mode);
 }
 
-/* The size of the slot the image goes to: the second of its image number, as all swap modes have it. */
+/* The size of the slot the image goes to; of several that it may go to, the smallest. */
 static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			 const uint8_t *body, size_t length, struct dfucast_smp_error *error, uint32_t now)
 {
 	struct dfucast_smp_slot_list list;
 	uint32_t room = plan->slot_bytes;
+	uint32_t told = 0;
 
 	if (dfucast_smp_slot_list_decode(body, length, error, &list) != 0) {
 		update_set(u, UPDATE_MALFORMED);
@@ -138,11 +123,12 @@ static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_
 		for (unsigned int i = 0; i < list.count; i++) {
 			const struct dfucast_smp_slot_info *slot = &list.slots[i];
 
-			if (slot->image == plan->image && slot->slot == 1 && slot->rc == 0 &&
-			    slot->size != 0) {
-				room = slot->size;
+			if (slot->image == plan->image && slot->rc == 0 && slot->size != 0 &&
+			    dfucast_update_mode_is_target(u, slot) && (told == 0 || slot->size < told)) {
+				told = slot->size;
 			}
 		}
+		room = told != 0 ? told : room;
 		if (plan->image < DFUCAST_SMP_IMG_SLOTS_MAX / 2 && list.image_bytes_max[plan->image] != 0 &&
 		    (room == 0 || list.image_bytes_max[plan->image] < room)) {
 			room = list.image_bytes_max[plan->image];
@@ -173,12 +159,35 @@ static void list_answer(const struct dfucast_update_plan *plan, struct dfucast_u
 	}
 	if (error->rc == 0) {
 		dfucast_update_judge(plan, u, &list, now);
+	} else if (u->state == DFUCAST_UPDATE_RETURN && update_has(u, UPDATE_IN_PLACE) &&
+		   dfucast_update_says(error, DFUCAST_SMP_RC_NOT_SUPPORTED)) {
+		/* Loaders and serial recovery list images. An application that does not is the one from slot 0. */
+		update_set(u, UPDATE_RUNS_OURS | UPDATE_HAS_AFTER);
+		u->holds = DFUCAST_HOLDS_IMAGE;
+		dfucast_update_end(u, DFUCAST_STATE_DONE, DFUCAST_ERR_OK);
 	} else if (!later(plan, u, error, now)) {
 		dfucast_update_refuse(u,
 				      dfucast_update_says(error, DFUCAST_SMP_RC_NOT_SUPPORTED)
 					  ? DFUCAST_ERR_NOT_SUPPORTED
 					  : DFUCAST_ERR_REFUSED,
 				      error);
+	}
+}
+
+/* There is no set-state: the bootloader does not swap, it starts the higher version at the next reset. */
+static void nothing_to_mark(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			    const struct dfucast_smp_error *error)
+{
+	u->holds = DFUCAST_HOLDS_PENDING;
+	if (u->boot_mode != DFUCAST_BOOT_RAM_LOAD) {
+		dfucast_update_refuse(u, DFUCAST_ERR_MODE_UNSUPPORTED, error);
+	} else if (dfucast_version_compare(&plan->version, &u->before, false) > 0) {
+		/* Measured: Zephyr 4.4 never lists it as pending. */
+		update_set(u, UPDATE_SELF_STARTS);
+		dfucast_update_enter(u, DFUCAST_UPDATE_PRECHECK);
+	} else {
+		u->holds = DFUCAST_HOLDS_STAGED; /* higher by its build number alone */
+		dfucast_update_refuse(u, DFUCAST_ERR_NOT_NEWER, error);
 	}
 }
 
@@ -205,10 +214,11 @@ static void set_answer(const struct dfucast_update_plan *plan, struct dfucast_up
 	}
 	if (u->state == DFUCAST_UPDATE_CONFIRM) {
 		dfucast_update_refuse(u, DFUCAST_ERR_NOT_CONFIRMED, error);
+	} else if (error->group == DFUCAST_SMP_GROUP_IMG && error->rc == DFUCAST_SMP_IMG_RC_HASH_NOT_FOUND) {
+		/* It was reset while it waited: direct-XIP with revert erases what nobody has marked yet. */
+		dfucast_update_upload_afresh(u, DFUCAST_ERR_NOT_LISTED);
 	} else if (dfucast_update_says(error, DFUCAST_SMP_RC_NOT_SUPPORTED)) {
-		/* No set-state: the bootloader does not swap, it starts the higher version at the next reset. */
-		u->holds = DFUCAST_HOLDS_PENDING;
-		dfucast_update_refuse(u, DFUCAST_ERR_MODE_UNSUPPORTED, error);
+		nothing_to_mark(plan, u, error);
 	} else {
 		dfucast_update_refuse(u, DFUCAST_ERR_REFUSED, error);
 	}

@@ -30,9 +30,11 @@ static bool is_ours(const struct dfucast_update_plan *plan, const struct dfucast
  * Zephyr sends splitStatus, except with frugal lists; those name the active slot. (`rc` says nothing: recovery sends
  * it beside everything but lists, old servers beside all.)
  */
-static void look(const struct dfucast_update_plan *plan, const struct dfucast_smp_image_list *list,
-		 struct view *view)
+static void look(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
+		 const struct dfucast_smp_image_list *list, struct view *view)
 {
+	bool is_single = dfucast_update_mode_is_single(u);
+
 	memset(view, 0, sizeof(*view));
 	view->is_recovery = !list->has_split_status;
 	for (unsigned int i = 0; i < list->count; i++) {
@@ -59,7 +61,8 @@ static void look(const struct dfucast_update_plan *plan, const struct dfucast_sm
 		}
 		if (is_active && view->active == NULL) {
 			view->active = slot;
-		} else {
+		} else if (!is_single ||
+			   slot->slot == 0) { /* whatever lies behind the one slot does not matter */
 			view->other = slot;
 		}
 	}
@@ -136,6 +139,87 @@ static void on_trial(const struct dfucast_update_plan *plan, struct dfucast_upda
 	}
 }
 
+/* Nobody has to mark the image: the list shows it pending for good once it is there. */
+static bool starts_unasked(const struct dfucast_update *u)
+{
+	return u->boot_mode == DFUCAST_BOOT_DIRECT_XIP || u->boot_mode == DFUCAST_BOOT_RAM_LOAD;
+}
+
+/* The next reset starts the image, and no list shows it as pending. */
+static bool starts_unlisted(const struct dfucast_update *u)
+{
+	return update_has(u, UPDATE_SELF_STARTS) &&
+	       (update_has(u, UPDATE_IN_PLACE) || u->boot_mode == DFUCAST_BOOT_RAM_LOAD);
+}
+
+/* Without a trial nothing has to be confirmed, and some servers never say that it is. */
+static bool is_confirmed(const struct dfucast_update *u, const struct view *view)
+{
+	return view->active->flags & DFUCAST_SMP_SLOT_CONFIRMED || update_has(u, UPDATE_IN_PLACE) ||
+	       u->boot_mode == DFUCAST_BOOT_DIRECT_XIP;
+}
+
+/* The plan's image runs. */
+static void found_running(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			  const struct view *view, uint32_t now)
+{
+	if (u->attempts == 0) {
+		update_set(u, UPDATE_SKIPPED);
+	}
+	remember_before(u, view->active);
+	remember_after(u, view);
+	if (is_confirmed(u, view)) {
+		done(u, DFUCAST_HOLDS_IMAGE);
+	} else {
+		on_trial(plan, u, now);
+	}
+}
+
+/* A loader or serial recovery must be what answers: it is not in the slot that is written. */
+static bool can_write_in_place(struct dfucast_update *u, const struct view *view)
+{
+	bool is_single = dfucast_update_mode_is_single(u);
+
+	if (is_single ? view->is_recovery : view->active != NULL && view->active->slot == 1) {
+		return true;
+	}
+	dfucast_update_end(u, DFUCAST_STATE_SKIPPED,
+			   is_single ? DFUCAST_ERR_SINGLE_SLOT : DFUCAST_ERR_NOT_IN_LOADER);
+	return false;
+}
+
+/* What the device runs, or has in store, ends it here. */
+static bool ends_untouched(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			   const struct view *view)
+{
+	bool in_place = update_has(u, UPDATE_IN_PLACE);
+	/* What the image would replace: in place also an empty slot. */
+	const struct dfucast_smp_slot *replaced = in_place ? view->other : view->active;
+
+	if (in_place && !can_write_in_place(u, view)) {
+		return true;
+	}
+	if (!in_place && !is_confirmed(u, view)) {
+		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_TRIAL);
+		return true;
+	}
+	if (replaced != NULL) {
+		remember_before(u, replaced);
+	}
+	enum dfucast_err why =
+	    dfucast_update_mode_refuses(plan, u, view->active != NULL ? 1u - view->active->slot : 0);
+
+	if (why == DFUCAST_ERR_OK && !plan->allow_downgrade && replaced != NULL &&
+	    (!update_has(u, UPDATE_HAS_BEFORE) /* cannot be read: no proof either */ ||
+	     dfucast_version_compare(&plan->version, &u->before, true) < (plan->upgrade_only ? 1 : 0))) {
+		why = DFUCAST_ERR_DOWNGRADE;
+	}
+	if (why != DFUCAST_ERR_OK) {
+		dfucast_update_end(u, DFUCAST_STATE_SKIPPED, why);
+	}
+	return why != DFUCAST_ERR_OK;
+}
+
 void dfucast_update_begin_work(const struct dfucast_update_plan *plan, struct dfucast_update *u, bool open)
 {
 	if (plan->matcher != NULL && !plan->matcher->may_begin(plan, u, open)) {
@@ -157,7 +241,8 @@ void dfucast_update_begin_work(const struct dfucast_update_plan *plan, struct df
 static void inspect(const struct dfucast_update_plan *plan, struct dfucast_update *u, const struct view *view,
 		    uint32_t now)
 {
-	if (view->is_recovery && update_has(u, UPDATE_MODE_UNKNOWN)) { /* it knows no bootloader info */
+	if (view->is_recovery && update_has(u, UPDATE_MODE_UNKNOWN) /* it knows no bootloader info */ &&
+	    !dfucast_update_mode_is_single(u)) {
 		if (view->foreign_pending || view->ours_pending) {
 			/* The reset that would free it would also start an image. */
 			dfucast_update_fail(u, view->foreign_pending ? DFUCAST_ERR_FOREIGN_PENDING
@@ -167,17 +252,22 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 		leave_recovery(plan, u);
 		return;
 	}
-	if (view->active == NULL) {
+	if (view->active == NULL && !update_has(u, UPDATE_IN_PLACE)) {
 		dfucast_update_fail(u,
 				    DFUCAST_ERR_NOT_LISTED); /* which slot runs is not known: touch nothing */
 		return;
 	}
-	if (plan->matcher != NULL && !plan->matcher->is_meant(plan, u, view->active, view->active_is_ours)) {
+	/* What the image would replace: in place that is another slot than the one that answers. */
+	static const struct dfucast_smp_slot nothing = {.version = {.text = ""}};
+	const struct dfucast_smp_slot *replaced = update_has(u, UPDATE_IN_PLACE) ? view->other : view->active;
+
+	if (plan->matcher != NULL &&
+	    !plan->matcher->is_meant(plan, u, replaced != NULL ? replaced : &nothing, view->active_is_ours)) {
 		return;
 	}
-	remember_before(u, view->active);
-	bool confirmed = view->active->flags & DFUCAST_SMP_SLOT_CONFIRMED;
-
+	if (!update_has(u, UPDATE_IN_PLACE)) {
+		remember_before(u, view->active);
+	}
 	if (view->foreign_pending && !(plan->replace_pending && !view->active_is_ours)) {
 		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_PENDING);
 		return;
@@ -187,35 +277,18 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 		return;
 	}
 	if (view->active_is_ours) {
-		if (u->attempts == 0) {
-			update_set(u, UPDATE_SKIPPED);
-		}
-		remember_after(u, view);
-		if (confirmed) {
-			done(u, DFUCAST_HOLDS_IMAGE);
-		} else {
-			on_trial(plan, u, now);
-		}
+		found_running(plan, u, view, now);
 		return;
 	}
-	if (!confirmed) {
-		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_TRIAL);
+	if (ends_untouched(plan, u, view)) {
 		return;
 	}
-	if (!plan->allow_downgrade &&
-	    (!update_has(u, UPDATE_HAS_BEFORE) /* cannot be read: no proof either */ ||
-	     dfucast_version_compare(&plan->version, &u->before, true) < (plan->upgrade_only ? 1 : 0))) {
-		dfucast_update_end(u, DFUCAST_STATE_SKIPPED, DFUCAST_ERR_DOWNGRADE);
-		return;
+	if (plan->fresh && u->attempts == 0) {
+		update_set(u, UPDATE_FRESH); /* once: a broken link must not erase what this run sent */
 	}
-	if (plan->fresh) {
-		if (u->attempts == 0) {
-			update_set(u,
-				   UPDATE_FRESH); /* once: a broken link must not erase what this run sent */
-		}
-	}
+	u->acked = 0;
 	if (view->other_is_ours && !update_has(u, UPDATE_FRESH)) {
-		if (view->armed && plan->mode != DFUCAST_MODE_CONFIRM) {
+		if (view->armed && plan->mode != DFUCAST_MODE_CONFIRM && !starts_unasked(u)) {
 			/* Somebody armed it without a way back: that was not this plan's choice. */
 			dfucast_update_fail(u, DFUCAST_ERR_ARMED);
 			return;
@@ -225,8 +298,6 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 		}
 		u->holds = view->ours_pending ? DFUCAST_HOLDS_PENDING : DFUCAST_HOLDS_STAGED;
 		u->acked = plan->image_bytes;
-	} else {
-		u->acked = 0;
 	}
 	dfucast_update_begin_work(plan, u, false);
 }
@@ -234,65 +305,111 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 static void check_verify(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			 const struct view *view)
 {
-	if (!view->other_is_ours) {
+	/* A serial recovery that found nothing to start lists nothing afterwards either (measured). */
+	bool is_mute = dfucast_update_mode_is_single(u) && view->other == NULL;
+
+	if (!view->other_is_ours && !is_mute) {
 		/* A lost session, or something else in the slot. */
 		dfucast_update_upload_afresh(u, DFUCAST_ERR_NOT_LISTED);
 		return;
 	}
 	u->acked = plan->image_bytes;
-	u->holds = view->ours_pending ? DFUCAST_HOLDS_PENDING : DFUCAST_HOLDS_STAGED;
-	if (plan->mode == DFUCAST_MODE_UPLOAD) {
-		done(u, (enum dfucast_holds)u->holds);
-		return;
+	update_clear(u, UPDATE_SELF_STARTS);
+	if (update_has(u, UPDATE_IN_PLACE) || (starts_unasked(u) && view->armed)) {
+		update_set(u, UPDATE_SELF_STARTS);
 	}
-	dfucast_update_enter(u, DFUCAST_UPDATE_READY);
+	/* RAM load may start it unasked and list nothing pending: that is known only once it has been asked to mark it. */
+	bool may_start =
+	    view->ours_pending || update_has(u, UPDATE_SELF_STARTS) || u->boot_mode == DFUCAST_BOOT_RAM_LOAD;
+
+	u->holds = may_start ? DFUCAST_HOLDS_PENDING : DFUCAST_HOLDS_STAGED;
+	if (u->boot_mode == DFUCAST_BOOT_DIRECT_XIP && !view->ours_pending) {
+		/* Higher by its build number alone, which does not count there. */
+		dfucast_update_fail(u, DFUCAST_ERR_NOT_NEWER);
+	} else if (plan->mode == DFUCAST_MODE_UPLOAD) {
+		done(u, (enum dfucast_holds)u->holds);
+	} else {
+		dfucast_update_enter(u, DFUCAST_UPDATE_READY);
+	}
 }
 
 /* The next reset starts exactly the plan's image, in the plan's way, and costs nobody else anything. */
-static bool may_reset(const struct dfucast_update_plan *plan, const struct view *view)
+static bool may_reset(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
+		      const struct view *view)
 {
-	return view->ours_pending && !view->foreign_pending && !view->foreign_trial &&
-	       (!view->armed || plan->mode == DFUCAST_MODE_CONFIRM);
+	if (view->foreign_pending || view->foreign_trial) {
+		return false;
+	}
+	if (starts_unlisted(u)) {
+		return view->other_is_ours || (dfucast_update_mode_is_single(u) && view->other == NULL);
+	}
+	return view->ours_pending &&
+	       (!view->armed || plan->mode == DFUCAST_MODE_CONFIRM || starts_unasked(u));
 }
 
-/* The same list once more after a pause, until the device's time to return is over. */
-static void ask_again(struct dfucast_update *u, enum dfucast_err err, uint32_t now)
+/* The same list once more after a pause. @return false: the device's time to return is over. */
+static bool asks_again(struct dfucast_update *u, uint32_t now)
 {
 	if ((int32_t)(now - u->limit_ms) >= 0) {
-		dfucast_update_fail(u, err);
-	} else {
-		dfucast_update_arm(u, UPDATE_PROBE_MS, now);
+		return false;
 	}
+	dfucast_update_arm(u, UPDATE_PROBE_MS, now);
+	return true;
 }
 
-/* It runs something else than the plan's image. */
-static void not_running(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+/* The image is still where it would start from, and something else runs. */
+static void still_there(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			const struct view *view, uint32_t now)
 {
-	if (view->active == NULL) {
-		/* It does not say what runs: no end can be told from that. */
-		ask_again(u, DFUCAST_ERR_NOT_LISTED, now);
-		return;
-	}
-	if (view->ours_pending) {
-		u->holds = DFUCAST_HOLDS_PENDING;
-		if (update_has(u, UPDATE_WILL_RESET)) {
-			ask_again(u, DFUCAST_ERR_STATE_CHANGED, now); /* it said so, and takes its time */
-		} else if (++u->resets > UPDATE_RESETS_MAX || !may_reset(plan, view)) {
+	bool is_xip =
+	    u->boot_mode == DFUCAST_BOOT_DIRECT_XIP || u->boot_mode == DFUCAST_BOOT_DIRECT_XIP_REVERT;
+
+	u->holds = DFUCAST_HOLDS_PENDING;
+	if (!update_has(u, UPDATE_WILL_RESET)) {
+		if (++u->resets > UPDATE_RESETS_MAX || !may_reset(plan, u, view)) {
 			dfucast_update_fail(u, DFUCAST_ERR_STATE_CHANGED);
 		} else {
 			dfucast_update_enter(u, DFUCAST_UPDATE_RESET); /* the request to reset was lost */
 		}
+	} else if (asks_again(u, now)) {
+		return; /* it said it would reset, and takes its time */
+	} else if (update_has(u, UPDATE_IN_PLACE)) {
+		dfucast_update_end(u, DFUCAST_STATE_REJECTED, DFUCAST_ERR_REJECTED);
+	} else if (is_xip) {
+		/* It has reset. MCUboot passes over an image that is linked for the other slot, and leaves it there. */
+		dfucast_update_end(u, DFUCAST_STATE_REJECTED, DFUCAST_ERR_WRONG_SLOT);
+	} else {
+		dfucast_update_fail(u, DFUCAST_ERR_STATE_CHANGED);
+	}
+}
+
+/* It runs something else than the plan's image, which it did run before if `ran`. */
+static void not_running(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			const struct view *view, bool ran, uint32_t now)
+{
+	/* With revert, both a refused image and one that ran and was not confirmed are erased. */
+	bool erases = dfucast_update_mode_takes_highest(u) && !update_has(u, UPDATE_SELF_STARTS);
+
+	if (view->active == NULL) {
+		/* It does not say what runs: no end can be told from that. */
+		if (!asks_again(u, now)) {
+			dfucast_update_fail(u, DFUCAST_ERR_NOT_LISTED);
+		}
+		return;
+	}
+	if (view->ours_pending || (starts_unlisted(u) && view->other_is_ours)) {
+		still_there(plan, u, view, now);
 		return;
 	}
 	u->holds = DFUCAST_HOLDS_AS_BEFORE;
-	if (view->other != NULL) {
+	if (ran || (view->other != NULL && !update_has(u, UPDATE_SELF_STARTS))) {
 		dfucast_update_end(u, DFUCAST_STATE_REVERTED, DFUCAST_ERR_REVERTED);
 	} else if (update_has(u, UPDATE_SKIPPED)) {
 		/* What it held was not sent in this run: send it all, once. */
-		dfucast_update_upload_afresh(u, DFUCAST_ERR_REJECTED);
+		dfucast_update_upload_afresh(u, erases ? DFUCAST_ERR_NOT_KEPT : DFUCAST_ERR_REJECTED);
 	} else {
-		dfucast_update_end(u, DFUCAST_STATE_REJECTED, DFUCAST_ERR_REJECTED);
+		dfucast_update_end(u, DFUCAST_STATE_REJECTED,
+				   erases ? DFUCAST_ERR_NOT_KEPT : DFUCAST_ERR_REJECTED);
 	}
 }
 
@@ -305,12 +422,14 @@ static void check_return(const struct dfucast_update_plan *plan, struct dfucast_
 		leave_recovery(plan, u);
 		return;
 	}
+	bool ran = update_has(u, UPDATE_RUNS_OURS);
+
 	remember_after(u, view);
 	if (!view->active_is_ours) {
-		not_running(plan, u, view, now);
+		not_running(plan, u, view, ran, now);
 		return;
 	}
-	if (view->active->flags & DFUCAST_SMP_SLOT_CONFIRMED) {
+	if (is_confirmed(u, view)) {
 		done(u, DFUCAST_HOLDS_IMAGE);
 	} else if (u->state == DFUCAST_UPDATE_FINAL) {
 		dfucast_update_fail(u, DFUCAST_ERR_NOT_CONFIRMED);
@@ -331,7 +450,7 @@ static void check_pending(const struct dfucast_update_plan *plan, struct dfucast
 		check_return(plan, u, view, now); /* it reset by itself meanwhile */
 		return;
 	}
-	if (!may_reset(plan, view)) {
+	if (!may_reset(plan, u, view)) {
 		dfucast_update_fail(u, DFUCAST_ERR_STATE_CHANGED);
 		return;
 	}
@@ -348,7 +467,7 @@ void dfucast_update_judge(const struct dfucast_update_plan *plan, struct dfucast
 {
 	struct view view;
 
-	look(plan, list, &view);
+	look(plan, u, list, &view);
 	if (list->truncated && (u->state == DFUCAST_UPDATE_INSPECT || u->state == DFUCAST_UPDATE_PRECHECK)) {
 		dfucast_update_fail(u, DFUCAST_ERR_SPACE); /* what is not seen may be pending */
 		return;

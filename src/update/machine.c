@@ -221,10 +221,10 @@ static void activate(const void *plan, void *device, uint32_t now)
 	DFUCAST_ASSERT(u->state == DFUCAST_UPDATE_READY);
 	u->reconnects = 0;
 	if (update_has(u, UPDATE_LINK)) {
-		dfucast_update_enter(u, DFUCAST_UPDATE_TEST);
+		dfucast_update_enter(u, update_activation(u));
 		return;
 	}
-	u->resume = DFUCAST_UPDATE_TEST;
+	u->resume = (uint8_t)update_activation(u);
 	u->limit_ms = now + update_wait_ms(plan);
 	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 }
@@ -356,14 +356,14 @@ static void lost(const struct dfucast_update_plan *plan, struct dfucast_update *
 		break;
 	case DFUCAST_UPDATE_TEST:
 	case DFUCAST_UPDATE_PRECHECK:
-		resume = DFUCAST_UPDATE_TEST; /* testing twice is the same as once */
+		resume = update_activation(u); /* testing twice is the same as once */
 		break;
 	case DFUCAST_UPDATE_RESET:
 		if (!half_sent) {
 			dfucast_update_await_reset(plan, u, now); /* it may have taken the request */
 			return;
 		}
-		resume = DFUCAST_UPDATE_TEST;
+		resume = update_activation(u);
 		break;
 	case DFUCAST_UPDATE_RESYNC: /* on the way to `resume`: still is, within the same limit */
 		dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
@@ -481,7 +481,7 @@ static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_
 	switch (u->state) {
 	case DFUCAST_UPDATE_TEST:
 	case DFUCAST_UPDATE_PRECHECK:
-		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_TEST, err, now);
+		dfucast_update_reconnect(plan, u, update_activation(u), err, now);
 		break;
 	case DFUCAST_UPDATE_CONFIRM:
 	case DFUCAST_UPDATE_FINAL:

@@ -257,8 +257,8 @@ void dfucast_update_sent(const void *plan, void *device, uint32_t now)
 		u->holds = DFUCAST_HOLDS_UNKNOWN;
 	} else if (tx->request == DFUCAST_SMP_REQUEST_IMG_SET && u->state == DFUCAST_UPDATE_TEST) {
 		u->holds = DFUCAST_HOLDS_PENDING;
-	} else if (tx->request == DFUCAST_SMP_REQUEST_IMG_ERASE) {
-		u->holds = DFUCAST_HOLDS_PART;
+	} else if (tx->request == DFUCAST_SMP_REQUEST_IMG_ERASE || u->state == DFUCAST_UPDATE_FIRST) {
+		u->holds = update_has(u, UPDATE_IN_PLACE) ? DFUCAST_HOLDS_TORN : DFUCAST_HOLDS_PART;
 	}
 	if (tx->request != DFUCAST_SMP_REQUEST_IMG_UPLOAD) {
 		/* Erasing a slot takes as long as a first chunk's erase. */
@@ -271,7 +271,6 @@ void dfucast_update_sent(const void *plan, void *device, uint32_t now)
 	}
 	if (u->state == DFUCAST_UPDATE_FIRST) {
 		u->limit_ms = now + (p->erase_ms ? p->erase_ms : 40000u);
-		u->holds = DFUCAST_HOLDS_PART;
 		if (update_has(u, UPDATE_PROBES)) {
 			update_set(u, UPDATE_ECHO_DUE);
 		}

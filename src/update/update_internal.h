@@ -7,6 +7,7 @@
  *   answer.c    answers to everything but uploads
  *   inspect.c   what an image list means, before and after the reset
  *   match.c     whether the device is one of those that are meant
+ *   mode.c      what the bootloader's mode asks of image and plan
  *   upload.c    the stream: window, offsets, loss
  */
 #ifndef DFUCAST_UPDATE_INTERNAL_H
@@ -44,6 +45,8 @@ enum update_flag {
 	UPDATE_ASKS_BOARD = 0x10000000u,   /* INFO: the board is asked for, else the name */
 	UPDATE_BOARD_UNTOLD = 0x20000000u, /* the plan asks for its board, and it does not tell */
 	UPDATE_NAME_UNTOLD = 0x40000000u,  /* the same for its name */
+	UPDATE_SELF_STARTS = 0x800000,     /* the next reset starts the image, nobody has to mark it */
+	UPDATE_IN_PLACE = 0x1000000,       /* it goes over the only application: slot 0 */
 };
 
 /* struct dfucast_smp_pending.length, upload: a later answer, or a jump back, has made this request's own answer
@@ -108,6 +111,27 @@ static inline uint32_t update_return_ms(const struct dfucast_update_plan *plan)
 	return plan->return_ms ? plan->return_ms : 60000u + (plan->image_bytes >> 10) * 250u;
 }
 
+/* mode.c */
+/* The answer to the mode query, or DFUCAST_BOOT_UNKNOWN: goes on, or ends the device. */
+void dfucast_update_mode_take(const struct dfucast_update_plan *plan, struct dfucast_update *u, int32_t told);
+/* The image may go to this slot of its number. */
+bool dfucast_update_mode_is_target(const struct dfucast_update *u, const struct dfucast_smp_slot_info *slot);
+/* Why the image is not to be sent to this device, whose slot `target` would take it; OK: nothing against it. */
+enum dfucast_err dfucast_update_mode_refuses(const struct dfucast_update_plan *plan,
+					     const struct dfucast_update *u, unsigned int target);
+
+/* The bootloader starts the higher version, from whichever slot. */
+static inline bool dfucast_update_mode_takes_highest(const struct dfucast_update *u)
+{
+	return u->boot_mode >= DFUCAST_BOOT_DIRECT_XIP && u->boot_mode <= DFUCAST_BOOT_RAM_LOAD;
+}
+
+/* One slot: only the bootloader itself, in serial recovery, can replace what is in it. */
+static inline bool dfucast_update_mode_is_single(const struct dfucast_update *u)
+{
+	return update_has(u, UPDATE_IN_PLACE) && u->boot_mode != DFUCAST_BOOT_FIRMWARE_LOADER;
+}
+
 /* machine.c */
 /* Sets the timer of CONNECT only. That of a request starts when it is sent; SWAP is entered with await_reset(), and
  * who enters SOAK arms it. */
@@ -128,6 +152,11 @@ void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfu
 enum dfucast_err dfucast_update_silence(const struct dfucast_update *u);
 /* The request a state waits for; NONE where it waits for something else. */
 enum dfucast_smp_request dfucast_update_request_of(enum dfucast_update_state state);
+/* Where activating begins. */
+static inline enum dfucast_update_state update_activation(const struct dfucast_update *u)
+{
+	return update_has(u, UPDATE_SELF_STARTS) ? DFUCAST_UPDATE_PRECHECK : DFUCAST_UPDATE_TEST;
+}
 
 /* request.c */
 size_t dfucast_update_begin(const void *plan, void *device, const struct dfucast_grant *grant, uint32_t now);

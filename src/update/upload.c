@@ -224,6 +224,23 @@ static void shrink(const struct dfucast_update_plan *plan, struct dfucast_update
 	u->window = 1;
 }
 
+static enum dfucast_err word_for(const struct dfucast_smp_error *error, bool is_first)
+{
+	if (error->group != DFUCAST_SMP_GROUP_IMG) {
+		return DFUCAST_ERR_REFUSED;
+	}
+	switch (error->rc) {
+	case DFUCAST_SMP_IMG_RC_IMAGE_TOO_LARGE:
+		return DFUCAST_ERR_IMAGE_TOO_LARGE;
+	case DFUCAST_SMP_IMG_RC_BAD_ADDRESS:
+		return is_first ? DFUCAST_ERR_WRONG_SLOT : DFUCAST_ERR_REFUSED;
+	case DFUCAST_SMP_IMG_RC_NOT_NEWER: /* as --upgrade-only asked it to */
+		return is_first ? DFUCAST_ERR_DOWNGRADE : DFUCAST_ERR_REFUSED;
+	default:
+		return DFUCAST_ERR_REFUSED;
+	}
+}
+
 /* The device said no. */
 static void refused(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 		    const struct dfucast_smp_error *error, uint32_t now)
@@ -252,16 +269,12 @@ static void refused(const struct dfucast_update_plan *plan, struct dfucast_updat
 	if (u->state == DFUCAST_UPDATE_ENDED) {
 		return;
 	}
-	bool is_image = error->group == DFUCAST_SMP_GROUP_IMG;
+	/* What it finds in the header it finds before its erase, unless that had to be asked for. */
+	bool untouched = u->state == DFUCAST_UPDATE_FIRST && !update_has(u, UPDATE_AFRESH) && !plan->fresh;
+	enum dfucast_err word = word_for(error, u->state == DFUCAST_UPDATE_FIRST);
 
-	dfucast_update_refuse(u,
-			      is_image && error->rc == DFUCAST_SMP_IMG_RC_IMAGE_TOO_LARGE
-				  ? DFUCAST_ERR_IMAGE_TOO_LARGE
-				  : DFUCAST_ERR_REFUSED,
-			      error);
-	if (is_image && error->rc == DFUCAST_SMP_IMG_RC_NOT_NEWER && u->resume == DFUCAST_UPDATE_FIRST) {
-		/* It looked at the header, before its erase: as --upgrade-only asked it to. */
-		u->err = DFUCAST_ERR_DOWNGRADE;
+	dfucast_update_refuse(u, word, error);
+	if (untouched && (word == DFUCAST_ERR_WRONG_SLOT || word == DFUCAST_ERR_DOWNGRADE)) {
 		u->final = DFUCAST_STATE_SKIPPED;
 		u->holds = DFUCAST_HOLDS_AS_BEFORE;
 	}

@@ -302,6 +302,9 @@ BAD_OPTIONS = [
     (["--ring", "64k"], "--ring takes"),
     (["--window", "0"], "--window takes"),
     (["--window", "5"], "--window takes"),
+    (["--slot", "2"], "--slot takes"),
+    (["--slot", "primary"], "--slot takes"),
+    (["--bootloader", "grub"], "--bootloader is swap"),
     (["--slot-size", "0"], "--slot-size takes"),
     (["--slot-size", "99999999999999999999"], "--slot-size takes"),
     (["--wait"], "--wait takes"),  # it took the next word for its value
@@ -310,8 +313,7 @@ BAD_OPTIONS = [
     (["--match", "board"], "--match: "),
     (["--match", "colour=red"], "the keys are board, name, running and hash"),
 ]
-LATER = [["--via", "serial:/dev/ttyACM0"], ["--erase-settings"],
-         ["--slot", "1"]]  # fmt: skip
+LATER = [["--erase-settings"]]
 
 
 @pytest.mark.parametrize("words,said", BAD_OPTIONS, ids=lambda w: " ".join(w) if isinstance(w, list) else "")

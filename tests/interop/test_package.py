@@ -16,7 +16,7 @@ import fixtures
 import images
 from fleet import Trace, assert_runs
 
-EXIT_USAGE, EXIT_IMAGE = 1, 2
+EXIT_USAGE, EXIT_IMAGE, EXIT_TARGET = 1, 2, 3
 ERRORS_MD = (fixtures.ROOT / "docs/errors.md").read_text()
 BOARD = "qemu_cortex_m0/nrf51822"
 NAME = "app_update.bin"
@@ -81,8 +81,8 @@ GOOD = {
     "a bare hex number": {"load_address": BARE_HEX},
     "a quoted hex number": {"load_address": "0x10000000"},
     "a size in quotes": {"size": "49692"},
-    "a slot, as direct-XIP has it": {"slot": "1"},
-    "a slot as number": {"slot": 1},
+    "a slot, as direct-XIP has it": {"slot": "0"},
+    "a slot as number": {"slot": 0},
     "another type": {"type": "bin"},
     "a board that is no text": {"board": 5},
 }
@@ -105,7 +105,32 @@ def test_good(name, image, tmp_path, bad_server):
     if "load_address" in GOOD[name] and GOOD[name]["load_address"]:
         assert listed["load_address"] == BARE_HEX
     if "slot" in GOOD[name]:
-        assert listed["slot"] == 1
+        assert listed["slot"] == 0
+
+
+def test_linked_for_the_other_slot(image, tmp_path, bad_server):
+    """A swapping bootloader starts slot 0: what the package says to be linked for slot 1 is not sent."""
+    path = make(tmp_path / "p.zip", manifest(entry(image, slot="1")), [(NAME, image)])
+    server = bad_server()
+    result = conftest.run_dfucast("update", path, "--to", server.target, "--json")
+    assert result.code == EXIT_TARGET and not server.uploads(), result
+    event = result.final(server.target)
+    assert (event["state"], event["error"], event["holds"]) == ("skipped", "wrong_slot", "as_before")
+    contradicted = conftest.run_dfucast("update", path, "--to", server.target, "--json", "--slot", 0)
+    assert contradicted.code == EXIT_USAGE and "linked for slot 1, not 0" in contradicted.events[0]["message"]
+
+
+def test_one_for_each_slot(image, tmp_path):
+    """Direct-XIP packages hold the image twice; --slot says which, and virtual devices run slot 0."""
+    other = images.with_version(image, 1, 6)
+    entries = [entry(image, slot="0"), entry(other, slot="1", file="other.bin", load_address=0x20000)]
+    path = make(tmp_path / "p.zip", manifest(*entries), [(NAME, image), ("other.bin", other)])
+    asked = conftest.run_dfucast("update", path, "--to", "sim:1?mode=4&board=qemu_cortex_m0/nrf51822", "--json")
+    assert asked.code == EXIT_USAGE and "--slot N" in asked.events[0]["hint"], asked
+    done = conftest.run_dfucast("update", path, "--to", "sim:1?mode=4&board=qemu_cortex_m0/nrf51822", "--json", "--slot", 1, "--allow-no-revert")
+    assert done.code == 0 and done.of("image")[0]["version"] == "1.6.0", done
+    wrong = conftest.run_dfucast("update", path, "--to", "sim:1?mode=4&board=qemu_cortex_m0/nrf51822", "--json", "--slot", 0, "--allow-no-revert")
+    assert wrong.code == EXIT_TARGET and wrong.of("target")[-1]["error"] == "wrong_slot", wrong
 
 
 def zip_forms(path, image):

@@ -107,7 +107,8 @@ struct cast_sim {
 	uint32_t feed_bytes; /**< most bytes fed in one call */
 	uint32_t feed_ms;    /**< time each feed takes */
 	uint64_t seed;
-	bool verify_late; /**< the image counts as verified only when every byte has been fed */
+	bool writes_in_recovery; /**< serial recovery may be written to */
+	bool verify_late;        /**< the image counts as verified only when every byte has been fed */
 
 	uint8_t *image;
 	uint32_t image_bytes;

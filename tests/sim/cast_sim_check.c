@@ -130,7 +130,7 @@ void cast_sim_check(struct cast_sim *sim)
 			    sim_peer_is_updated(&node->peer)); /* a confirmed device stays confirmed */
 		}
 		node->was_updated = sim_peer_is_updated(&node->peer) &&
-				    memcmp(node->peer.slots[0].bytes, sim->image, 64) == 0;
+				    memcmp(node->peer.slots[node->peer.active].bytes, sim->image, 64) == 0;
 		activating += node->status.state >= DFUCAST_STATE_TESTING &&
 			      node->status.state <= DFUCAST_STATE_CONFIRMING;
 		links += node->link_state != CAST_SIM_DOWN;

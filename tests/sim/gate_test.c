@@ -150,7 +150,7 @@ static void failures_before_activation_do_not_count(void **state)
 
 	(void)state;
 	sim->nodes[0].link.open_err = DFUCAST_ERR_UNREACHABLE;
-	sim->nodes[1].config.mode = 4;
+	sim->nodes[1].config.mode = 10;
 	cast_sim_run(sim);
 	expect(sim, 0, "failed unreachable");
 	expect(sim, 1, "failed bootloader_mode");

@@ -377,94 +377,6 @@ static void no_reset(void **state)
 	cast_sim_free(sim);
 }
 
-static void modes_that_cannot_go_back(void **state)
-{
-	static const int8_t modes[] = {0, 4, 5, 6, 7, 8, 10};
-
-	(void)state;
-	for (unsigned int i = 0; i < sizeof(modes); i++) {
-		struct cast_sim *sim = cast_sim_new(1, IMAGE_BYTES);
-
-		sim->nodes[0].config.mode = modes[i];
-		run_once(sim, "failed bootloader_mode", "params mode");
-		assert_int_equal(sim->nodes[0].status.outcome.count, modes[i]);
-		cast_sim_free(sim);
-	}
-}
-
-/* Overwrite-only: untouched unless the plan allows it; then upload, overwrite, confirmed at once; nothing left in slot 1. */
-static void overwrite_needs_leave(void **state)
-{
-	struct cast_sim *sim = cast_sim_new(1, IMAGE_BYTES);
-
-	(void)state;
-	sim->nodes[0].config.mode = SIM_PEER_MODE_OVERWRITE;
-	run_once(sim, "skipped no_way_back", "params mode");
-	assert_int_equal(sim->nodes[0].peer.flash_operations, 0);
-	assert_int_equal(sim->nodes[0].status.outcome.count, SIM_PEER_MODE_OVERWRITE);
-	cast_sim_free(sim);
-}
-
-static void overwrite_with_leave(void **state)
-{
-	static const struct {
-		uint8_t mode;
-		uint8_t holds;
-		const char *trace;
-	} cases[] = {
-	    {DFUCAST_MODE_TEST_CONFIRM, DFUCAST_HOLDS_IMAGE,
-	     "params mode slots list first echo stream list test list reset list"},
-	    {DFUCAST_MODE_TEST, DFUCAST_HOLDS_IMAGE,
-	     "params mode slots list first echo stream list test list reset list"},
-	    {DFUCAST_MODE_CONFIRM, DFUCAST_HOLDS_IMAGE,
-	     "params mode slots list first echo stream list test list reset list"},
-	    {DFUCAST_MODE_UPLOAD, DFUCAST_HOLDS_STAGED, "params mode slots list first echo stream list"},
-	};
-
-	(void)state;
-	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct cast_sim *sim = cast_sim_new(1, IMAGE_BYTES);
-
-		sim->nodes[0].config.mode = SIM_PEER_MODE_OVERWRITE;
-		sim->plan.mode = cases[i].mode;
-		sim->plan.allow_no_revert = true;
-		run_once(sim, "done", cases[i].trace);
-		assert_int_equal(sim->nodes[0].status.holds, cases[i].holds);
-		assert_int_equal(sim->nodes[0].peer.boots, cases[i].mode == DFUCAST_MODE_UPLOAD ? 0 : 1);
-		cast_sim_free(sim);
-	}
-}
-
-/* Uploading alone starts nothing: no leave is needed for it. */
-static void overwrite_upload_needs_no_leave(void **state)
-{
-	struct cast_sim *sim = cast_sim_new(1, IMAGE_BYTES);
-
-	(void)state;
-	sim->nodes[0].config.mode = SIM_PEER_MODE_OVERWRITE;
-	sim->plan.mode = DFUCAST_MODE_UPLOAD;
-	run_once(sim, "done", "params mode slots list first echo stream list");
-	assert_int_equal(sim->nodes[0].peer.boots, 0);
-	cast_sim_free(sim);
-}
-
-/* A bad image is refused before anything is overwritten: the old one runs on. */
-static void overwrite_rejects(void **state)
-{
-	struct cast_sim *sim = cast_sim_new(1, IMAGE_BYTES);
-
-	(void)state;
-	sim->nodes[0].config.mode = SIM_PEER_MODE_OVERWRITE;
-	sim->plan.allow_no_revert = true;
-	cast_sim_fault(
-	    &sim->nodes[0],
-	    (struct sim_peer_fault){.kind = SIM_PEER_FAULT_FLIP, .uploads = true, .first = 5, .count = 1});
-	run_once(sim, "rejected rejected_by_bootloader",
-		 "params mode slots list first echo stream list test list reset list");
-	assert_int_equal(sim->nodes[0].status.holds, DFUCAST_HOLDS_AS_BEFORE);
-	cast_sim_free(sim);
-}
-
 /* ---- how it ends ---- */
 
 static void soak(void **state)
@@ -666,11 +578,6 @@ int main(void)
 	    cmocka_unit_test(mode_confirm),
 	    cmocka_unit_test(mode_upload),
 	    cmocka_unit_test(no_reset),
-	    cmocka_unit_test(modes_that_cannot_go_back),
-	    cmocka_unit_test(overwrite_needs_leave),
-	    cmocka_unit_test(overwrite_with_leave),
-	    cmocka_unit_test(overwrite_upload_needs_no_leave),
-	    cmocka_unit_test(overwrite_rejects),
 	    cmocka_unit_test(soak),
 	    cmocka_unit_test(reverts_during_the_soak),
 	    cmocka_unit_test(a_flipped_bit_is_rejected),
