@@ -55,6 +55,7 @@ set(DFUCAST_CORE_SOURCES
   src/gateway/session.c
   src/gateway/images.c
   src/gateway/fleet.c
+  src/gateway/relay.c
   src/host/host.c
   src/host/blob.c
   src/central/central.c

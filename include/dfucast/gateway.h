@@ -95,6 +95,8 @@ struct dfucast_gateway_config {
 	uint32_t hold_ms;    /**< an answer is held back at most so long; 0: 900 */
 	uint32_t slow_ms;    /**< no image byte from the host for so long: links go slow; 0: 10000 */
 	uint32_t release_ms; /**< and for so long: links are given back until it goes on; 0: 300000 */
+	uint8_t *relay;      /**< one frame to or from a target; NULL: no relay */
+	uint16_t relay_bytes;
 	uint32_t boot_id;    /**< another number after each start */
 	const char *version; /**< of the gateway's firmware, NUL-terminated; NULL: "" */
 	/** Newest last; oldest are overwritten. NULL: no log. */
@@ -125,9 +127,24 @@ enum dfucast_gateway_pace {
 /** What became of the present request's answer. */
 enum dfucast_gateway_tx {
 	DFUCAST_GATEWAY_TX_NONE,
-	DFUCAST_GATEWAY_TX_HELD,  /**< an upload's: not yet known which offset to ask for */
-	DFUCAST_GATEWAY_TX_READY, /**< in `answer`, to be sent */
-	DFUCAST_GATEWAY_TX_SENT,  /**< still in `answer`, in case the request comes again */
+	DFUCAST_GATEWAY_TX_RELAYED, /**< a relay's: a target's answer is waited for */
+	DFUCAST_GATEWAY_TX_HELD,    /**< an upload's: not yet known which offset to ask for */
+	DFUCAST_GATEWAY_TX_READY,   /**< in `answer`, to be sent */
+	DFUCAST_GATEWAY_TX_SENT,    /**< still in `answer`, in case the request comes again */
+};
+
+/** The frame being relayed, private. */
+struct dfucast_gateway_relay {
+	struct dfucast_gateway_relay *self;
+	uint32_t due_ms;
+	uint16_t target;
+	uint16_t length;
+	uint8_t state;
+	uint8_t host_sequence;
+	uint8_t sequence;
+	bool update_begun; /**< a frame of the update's is begun on that link */
+	bool answered;
+	bool lost;
 };
 
 /** Opaque, the caller's memory; the first members may be read. */
@@ -146,6 +163,7 @@ struct dfucast_gateway {
 	struct dfucast_update_boards boards; /**< one image, so one board */
 	struct dfucast_image image;
 	struct dfucast_image_digest digest;
+	struct dfucast_gateway_relay relay;
 	struct dfucast_smp_header request; /**< the one being answered */
 	uint32_t request_key;              /**< checksum of its whole frame */
 	uint16_t request_bytes;

@@ -19,17 +19,10 @@ static const struct gateway_refusal bad_image = {DFUCAST_SMP_GROUP_FLEET, DFUCAS
 
 /* ---- capabilities, plan ---- */
 
-static uint32_t links_of(const struct dfucast_gateway *gateway)
-{
-	uint32_t links = gateway->config.cast.links_max;
-
-	return links != 0 ? links : gateway->config.cast.count;
-}
-
 static void capabilities(struct dfucast_gateway *gateway)
 {
 	const char *version = gateway->config.version != NULL ? gateway->config.version : "";
-	uint32_t links = links_of(gateway);
+	uint32_t links = dfucast_gateway_links(gateway);
 	const struct dfucast_smp_fleet_capabilities said = {
 	    .version = {version, strlen(version)},
 	    .hash = gateway->plan.hash_bytes != 0 ? gateway->hash : NULL,
@@ -121,7 +114,7 @@ static bool take_values(struct dfucast_gateway *gateway, const struct dfucast_sm
 
 static struct dfucast_smp_fleet_prediction predict(const struct dfucast_gateway *gateway)
 {
-	uint32_t links = links_of(gateway);
+	uint32_t links = dfucast_gateway_links(gateway);
 	struct dfucast_smp_fleet_prediction prediction = {.targets = gateway->target_count};
 
 	prediction.waves = (gateway->target_count + links - 1u) / links;
@@ -181,12 +174,13 @@ static void plan(struct dfucast_gateway *gateway, const uint8_t *body, uint32_t 
 		dfucast_gateway_answer_rc(gateway, DFUCAST_SMP_RC_INVALID);
 		return;
 	}
+	dfucast_gateway_relay_end(gateway);
 	if (gateway->state == DFUCAST_SMP_FLEET_OPEN || gateway->cast.links_open > 0) {
 		dfucast_gateway_refuse(gateway, wrong_state);
 		return;
 	}
 	if (said.at == 0) {
-		dfucast_gateway_plan_default(gateway);
+		dfucast_gateway_forget(gateway);
 		gateway->state = DFUCAST_SMP_FLEET_PLANNED;
 		gateway->planned = true;
 		if (said.targets.length != 0) {
@@ -209,8 +203,7 @@ static void plan(struct dfucast_gateway *gateway, const uint8_t *body, uint32_t 
 		problem = &too_costly;
 	}
 	if (problem != NULL) {
-		dfucast_gateway_plan_default(gateway);
-		gateway->state = DFUCAST_SMP_FLEET_IDLE;
+		dfucast_gateway_forget(gateway);
 		dfucast_gateway_refuse(gateway, *problem);
 		return;
 	}
@@ -483,11 +476,12 @@ void dfucast_gateway_fleet(struct dfucast_gateway *gateway, const uint8_t *frame
 	uint8_t wanted_op = DFUCAST_SMP_READ;
 
 	(void)length;
-	if (gateway->request.command >= DFUCAST_SMP_FLEET_PLAN &&
-	    gateway->request.command <= DFUCAST_SMP_FLEET_ABORT) {
+	if ((gateway->request.command >= DFUCAST_SMP_FLEET_PLAN &&
+	     gateway->request.command <= DFUCAST_SMP_FLEET_ABORT) ||
+	    gateway->request.command == DFUCAST_SMP_FLEET_RELAY) {
 		wanted_op = DFUCAST_SMP_WRITE;
 	}
-	if (gateway->request.command >= DFUCAST_SMP_FLEET_RELAY || gateway->request.op != wanted_op) {
+	if (gateway->request.command > DFUCAST_SMP_FLEET_RELAY || gateway->request.op != wanted_op) {
 		dfucast_gateway_answer_rc(gateway, DFUCAST_SMP_RC_NOT_SUPPORTED);
 		return;
 	}
@@ -503,6 +497,9 @@ void dfucast_gateway_fleet(struct dfucast_gateway *gateway, const uint8_t *frame
 	case DFUCAST_SMP_FLEET_REPORT:
 	case DFUCAST_SMP_FLEET_LOG:
 		read_from(gateway, body, now);
+		break;
+	case DFUCAST_SMP_FLEET_RELAY:
+		dfucast_gateway_relay(gateway, body, now);
 		break;
 	default:
 		command(gateway, now);

@@ -5,6 +5,17 @@
  */
 #include "gateway_internal.h"
 
+/* An empty fan-out, so that the port need not know whether there is one, and a relay has one to travel through. */
+static void idle_cast(struct dfucast_gateway *gateway)
+{
+	struct dfucast_cast_config idle = gateway->config.cast;
+
+	memset(idle.devices, 0, (size_t)idle.count * idle.device_bytes);
+	idle.plan = gateway;
+	idle.image_bytes = 1;
+	dfucast_cast_init(&gateway->cast, &idle);
+}
+
 void dfucast_gateway_init(struct dfucast_gateway *gateway, const struct dfucast_gateway_config *config)
 {
 	DFUCAST_ASSERT(config->port != NULL && config->port->name != NULL);
@@ -15,20 +26,29 @@ void dfucast_gateway_init(struct dfucast_gateway *gateway, const struct dfucast_
 	DFUCAST_ASSERT(config->buf_size >= 128 && config->buf_size < config->cast.ring_bytes / 2u);
 	memset(gateway, 0, sizeof(*gateway));
 	gateway->config = *config;
-	gateway->config.cast.consumer = &dfucast_update_consumer;
+	gateway->config.cast.consumer = &dfucast_gateway_consumer;
 	gateway->config.hold_ms = config->hold_ms != 0 ? config->hold_ms : 900;
 	gateway->config.slow_ms = config->slow_ms != 0 ? config->slow_ms : 10000;
 	gateway->config.release_ms = config->release_ms != 0 ? config->release_ms : 300000;
 	gateway->pace = DFUCAST_GATEWAY_SLOW;
 	dfucast_gateway_plan_default(gateway);
+	gateway->relay.self = &gateway->relay;
+	idle_cast(gateway);
+}
 
-	/* An empty fan-out, so that the port need not know whether there is one. */
-	struct dfucast_cast_config idle = gateway->config.cast;
+void dfucast_gateway_forget(struct dfucast_gateway *gateway)
+{
+	DFUCAST_ASSERT(gateway->cast.links_open == 0);
+	dfucast_gateway_plan_default(gateway);
+	gateway->state = DFUCAST_SMP_FLEET_IDLE;
+	idle_cast(gateway);
+}
 
-	memset(idle.devices, 0, (size_t)idle.count * idle.device_bytes);
-	idle.plan = &gateway->plan;
-	idle.image_bytes = 1;
-	dfucast_cast_init(&gateway->cast, &idle);
+uint32_t dfucast_gateway_links(const struct dfucast_gateway *gateway)
+{
+	uint32_t links = gateway->config.cast.links_max;
+
+	return links != 0 ? links : gateway->config.cast.count;
 }
 
 struct dfucast_cast *dfucast_gateway_cast(struct dfucast_gateway *gateway)
@@ -39,7 +59,7 @@ struct dfucast_cast *dfucast_gateway_cast(struct dfucast_gateway *gateway)
 const struct dfucast_gateway_target *dfucast_gateway_target(const struct dfucast_gateway *gateway,
 							    uint16_t index)
 {
-	DFUCAST_ASSERT(index < gateway->target_count);
+	DFUCAST_ASSERT(index < gateway->config.cast.count);
 	return &gateway->config.targets[index];
 }
 
@@ -271,6 +291,7 @@ void dfucast_gateway_run(struct dfucast_gateway *gateway, uint32_t now)
 		dfucast_gateway_source_follow(gateway, now);
 		mind_silence(gateway, now);
 	}
+	dfucast_gateway_relay_run(gateway, now);
 	if (gateway->tx == DFUCAST_GATEWAY_TX_HELD) {
 		dfucast_gateway_upload_answer(gateway, gateway_reached(now, gateway->held_ms), now);
 	}
@@ -287,7 +308,11 @@ static void earlier(uint32_t *deadline, bool *timed, uint32_t candidate)
 bool dfucast_gateway_deadline(const struct dfucast_gateway *gateway, uint32_t *deadline)
 {
 	bool timed = dfucast_cast_deadline(&gateway->cast, deadline);
+	uint32_t when;
 
+	if (dfucast_gateway_relay_deadline(gateway, &when)) {
+		earlier(deadline, &timed, when);
+	}
 	if (gateway->tx == DFUCAST_GATEWAY_TX_HELD && !gateway->forward_only) {
 		earlier(deadline, &timed, gateway->held_ms);
 	}

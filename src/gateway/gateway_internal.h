@@ -7,6 +7,7 @@
  *   session.c  an upload from its first chunk to its last answer: the plan, the cast
  *   images.c   the OS and image groups, as a stock host sees the fleet
  *   fleet.c    the fleet's group
+ *   relay.c    one frame to one target, between the update's
  */
 #ifndef DFUCAST_GATEWAY_INTERNAL_H
 #define DFUCAST_GATEWAY_INTERNAL_H
@@ -45,6 +46,10 @@ void dfucast_gateway_refuse(struct dfucast_gateway *gateway, struct gateway_refu
 void dfucast_gateway_answer_rc(struct dfucast_gateway *gateway, enum dfucast_smp_rc rc);
 void dfucast_gateway_log(struct dfucast_gateway *gateway, enum dfucast_gateway_event what, uint16_t target,
 			 int32_t value, uint32_t now);
+/* Back to where init left it: no plan but the default one, no cast. Only with all links closed. */
+void dfucast_gateway_forget(struct dfucast_gateway *gateway);
+/* Links at the same time. */
+uint32_t dfucast_gateway_links(const struct dfucast_gateway *gateway);
 /* Gives a frame to the gateway's own server, if it has one. */
 void dfucast_gateway_local(struct dfucast_gateway *gateway, const uint8_t *frame, size_t length);
 
@@ -98,5 +103,15 @@ void dfucast_gateway_fleet(struct dfucast_gateway *gateway, const uint8_t *frame
 			   uint32_t now);
 void dfucast_gateway_pause(struct dfucast_gateway *gateway, bool by_command, uint32_t now);
 void dfucast_gateway_resume(struct dfucast_gateway *gateway, uint32_t now);
+
+/* ---- relay.c ---- */
+
+/* What the fan-out drives; its plan is the gateway. */
+extern const struct dfucast_consumer dfucast_gateway_consumer;
+void dfucast_gateway_relay(struct dfucast_gateway *gateway, const uint8_t *body, uint32_t now);
+void dfucast_gateway_relay_run(struct dfucast_gateway *gateway, uint32_t now);
+bool dfucast_gateway_relay_deadline(const struct dfucast_gateway *gateway, uint32_t *when);
+/* A link that is only kept for the next relay is not kept any more. */
+void dfucast_gateway_relay_end(struct dfucast_gateway *gateway);
 
 #endif

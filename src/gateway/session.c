@@ -107,12 +107,12 @@ static void init_cast(struct dfucast_gateway *gateway)
 {
 	struct dfucast_cast_config config = gateway->gates;
 
+	DFUCAST_ASSERT(config.consumer == &dfucast_gateway_consumer);
 	memset(&gateway->boards, 0, sizeof(gateway->boards));
 	gateway->plan.matcher = &dfucast_update_matcher;
 	gateway->plan.boards = gateway->target_count > 1 ? &gateway->boards : NULL;
 
-	config.consumer = &dfucast_update_consumer;
-	config.plan = &gateway->plan;
+	config.plan = gateway;
 	config.image_bytes = gateway->image.length;
 	config.count = gateway->target_count;
 	config.rewinds = !gateway->forward_only;
@@ -131,6 +131,7 @@ static void init_cast(struct dfucast_gateway *gateway)
 
 bool dfucast_gateway_start(struct dfucast_gateway *gateway, uint32_t now)
 {
+	dfucast_gateway_relay_end(gateway);
 	if (gateway->cast.links_open > 0) {
 		return false;
 	}
@@ -364,8 +365,7 @@ static void begin_session(struct dfucast_gateway *gateway, const struct dfucast_
 			dfucast_gateway_refuse(gateway, busy);
 			return;
 		}
-		dfucast_gateway_plan_default(gateway);
-		gateway->state = DFUCAST_SMP_FLEET_IDLE;
+		dfucast_gateway_forget(gateway);
 	}
 	if (gateway->target_count == 0) {
 		dfucast_gateway_refuse(gateway, no_targets);

@@ -157,7 +157,8 @@ def test_via_some_of_them(gateway, dfucast, image):
                      timeout=240)  # fmt: skip
     behind = running.finish(60)
     assert result.code == 3 and behind.code == 3, (result, behind)
-    assert result.final("sim:5#3")["error"] == "never_returned" and result.final("1")["state"] == "held"
+    # Whoever is verified first is the canary.
+    assert result.final("sim:5#3")["error"] == "never_returned" and result.final("1")["state"] in ("held", "done")
     assert {e["target"] for e in behind.of("target")} == {"sim:5#3", "sim:5#1"}
 
 

@@ -131,6 +131,8 @@ void gateway_sim_begin(struct gateway_sim *sim)
 	config->answer = sim->gateway_answer;
 	config->answer_bytes = sizeof(sim->gateway_answer);
 	config->buf_size = GATEWAY_SIM_FRAME_BYTES;
+	config->relay = sim->relay;
+	config->relay_bytes = sizeof(sim->relay);
 	config->host_baud = sim->baud;
 	config->boot_id = 77;
 	config->version = "test";
@@ -361,6 +363,29 @@ bool gateway_sim_plan(struct gateway_sim *sim, struct dfucast_smp_fleet_plan *pl
 		plan->at += (uint32_t)written;
 	}
 	return true;
+}
+
+bool gateway_sim_relay(struct gateway_sim *sim, uint16_t index, const uint8_t *frame, size_t length,
+		       const uint8_t **inner, size_t *inner_bytes)
+{
+	char name_text[6];
+	uint8_t request[GATEWAY_SIM_FRAME_BYTES];
+	int name_length = snprintf(name_text, sizeof(name_text), "%u", index);
+	const struct dfucast_smp_fleet_relay relay = {
+	    .id = {name_text, (size_t)name_length}, .frame = frame, .frame_bytes = (uint16_t)length};
+	struct dfucast_smp_error error;
+	int bytes = dfucast_smp_fleet_relay_encode(request, sizeof(request), id_of(sim), &relay);
+	uint32_t usual = sim->timeout_ms;
+
+	sim->timeout_ms = 15000;
+	bool came = gateway_sim_request(sim, request, (size_t)bytes);
+
+	sim->timeout_ms = usual;
+	return came &&
+	       dfucast_smp_fleet_relay_answer_decode(sim->answer + DFUCAST_SMP_HEADER_BYTES,
+						     sim->answer_bytes - DFUCAST_SMP_HEADER_BYTES, &error,
+						     inner, inner_bytes) == 0 &&
+	       error.rc == 0;
 }
 
 unsigned int gateway_sim_count(struct gateway_sim *sim, enum dfucast_state state)

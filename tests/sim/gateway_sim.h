@@ -62,6 +62,7 @@ struct gateway_sim {
 	mbedtls_sha256_context hashes[2];
 	uint32_t sums[128];
 	uint8_t gateway_answer[512];
+	uint8_t relay[512];
 	uint8_t *ring;
 	uint32_t resets; /**< of the gateway itself */
 };
@@ -88,6 +89,9 @@ bool gateway_sim_confirm(struct gateway_sim *sim);
 bool gateway_sim_command(struct gateway_sim *sim, enum dfucast_smp_fleet_command command);
 /** A plan for targets "0" … "count-1". @return false: refused */
 bool gateway_sim_plan(struct gateway_sim *sim, struct dfucast_smp_fleet_plan *plan, uint16_t count);
+/** Relays a frame to target @p index. @return true: the target answered, and *inner is its frame */
+bool gateway_sim_relay(struct gateway_sim *sim, uint16_t index, const uint8_t *frame, size_t length,
+		       const uint8_t **inner, size_t *inner_bytes);
 /** Waits until every target has ended. @return false: not within @p ms */
 bool gateway_sim_until_over(struct gateway_sim *sim, uint32_t ms);
 unsigned int gateway_sim_count(struct gateway_sim *sim, enum dfucast_state state);

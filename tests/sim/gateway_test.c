@@ -588,6 +588,112 @@ static void test_status_and_reports(void **state)
 	gateway_sim_free(sim);
 }
 
+/* ---- relay ---- */
+
+static bool relay_echo(struct gateway_sim *sim, uint16_t target)
+{
+	static const struct dfucast_smp_text hello = {"hello", 5};
+	const uint8_t *inner = NULL;
+	size_t inner_bytes = 0;
+	struct dfucast_smp_text text;
+	struct dfucast_smp_error error;
+	uint8_t frame[32];
+	int length =
+	    dfucast_smp_echo_encode(frame, sizeof(frame), (struct dfucast_smp_id){DFUCAST_SMP_V2, 42}, hello);
+
+	if (!gateway_sim_relay(sim, target, frame, (size_t)length, &inner, &inner_bytes)) {
+		return false;
+	}
+	assert_int_equal(inner[6], 42); /* the host's own sequence number */
+	assert_int_equal(dfucast_smp_echo_decode(inner + 8, inner_bytes - 8, &error, &text), 0);
+	assert_int_equal(text.length, 5);
+	assert_memory_equal(text.text, "hello", 5);
+	return true;
+}
+
+static void test_relay(void **state)
+{
+	struct gateway_sim *sim = gateway_sim_new("n=4", IMAGE_BYTES);
+	const uint8_t *inner = NULL;
+	size_t inner_bytes = 0;
+	struct dfucast_smp_image_list list;
+	struct dfucast_smp_error error;
+	uint8_t frame[32];
+	int length;
+
+	(void)state;
+	gateway_sim_begin(sim);
+	for (uint16_t i = 0; i < 4; i++) {
+		assert_true(relay_echo(sim, i)); /* no cast: the link is opened for it */
+	}
+	assert_false(relay_echo(sim, 9));
+	assert_int_equal(gateway_sim_error(sim).rc, DFUCAST_SMP_FLEET_RC_NO_TARGET);
+	gateway_sim_wait(sim, 5000);
+	assert_int_equal(sim->gateway.cast.links_open, 0); /* and closed again */
+
+	struct dfucast_smp_fleet_plan plan;
+
+	fill_plan(sim, &plan);
+	assert_true(gateway_sim_plan(sim, &plan, 4));
+	assert_true(gateway_sim_command(sim, DFUCAST_SMP_FLEET_START));
+	gateway_sim_wait(sim, 2500);
+	/* In the middle of it: between the update's frames, but only what changes nothing. */
+	assert_true(relay_echo(sim, 2));
+	length =
+	    dfucast_smp_image_list_encode(frame, sizeof(frame), (struct dfucast_smp_id){DFUCAST_SMP_V2, 7});
+	assert_true(gateway_sim_relay(sim, 1, frame, (size_t)length, &inner, &inner_bytes));
+	assert_int_equal(dfucast_smp_image_list_decode(inner + 8, inner_bytes - 8, &error, &list), 0);
+	assert_true(list.count >= 1);
+	length = dfucast_smp_reset_encode(frame, sizeof(frame), (struct dfucast_smp_id){DFUCAST_SMP_V2, 7},
+					  false, -1);
+	assert_false(gateway_sim_relay(sim, 1, frame, (size_t)length, &inner, &inner_bytes));
+	assert_int_equal(gateway_sim_error(sim).rc, DFUCAST_SMP_RC_BUSY);
+	assert_true(gateway_sim_upload(sim));
+	assert_true(gateway_sim_until_over(sim, 600000));
+	assert_clean(sim);
+	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_DONE), 4);
+	assert_true(relay_echo(sim, 3));
+	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_DONE), 4); /* its reports are still there */
+	gateway_sim_free(sim);
+}
+
+/* All the time, to each in turn, while an update runs: it costs the update next to nothing, and nothing is lost. */
+static void test_relay_storm(void **state)
+{
+	struct gateway_sim *sim = gateway_sim_new("n=3", 65536);
+	struct dfucast_smp_fleet_plan plan;
+	unsigned int answered = 0;
+
+	(void)state;
+	gateway_sim_begin(sim);
+	fill_plan(sim, &plan);
+	assert_true(gateway_sim_plan(sim, &plan, 3));
+	assert_true(gateway_sim_command(sim, DFUCAST_SMP_FLEET_START));
+	assert_true(gateway_sim_upload(sim));
+	for (uint16_t i = 0; sim->gateway.state == DFUCAST_SMP_FLEET_OPEN; i++) {
+		assert_true(i < 20000);
+		answered += relay_echo(sim, i % 3);
+		gateway_sim_wait(sim, 20);
+	}
+	assert_clean(sim);
+	assert_true(answered > 10);
+	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_DONE), 3);
+	gateway_sim_free(sim);
+}
+
+static void test_relay_to_the_dead(void **state)
+{
+	struct gateway_sim *sim = gateway_sim_new("n=2&never_returns=0", IMAGE_BYTES);
+
+	(void)state;
+	gateway_sim_begin(sim);
+	one_liner(sim, true);
+	assert_false(relay_echo(sim, 0));
+	assert_int_equal(gateway_sim_error(sim).rc, DFUCAST_SMP_FLEET_RC_UNREACHABLE);
+	assert_true(relay_echo(sim, 1));
+	gateway_sim_free(sim);
+}
+
 static void test_bad_plans(void **state)
 {
 	struct gateway_sim *sim = gateway_sim_new("n=2", IMAGE_BYTES);
@@ -639,6 +745,9 @@ int main(void)
 	    cmocka_unit_test(test_reset_of_the_gateway),
 	    cmocka_unit_test(test_repeated_request),
 	    cmocka_unit_test(test_status_and_reports),
+	    cmocka_unit_test(test_relay),
+	    cmocka_unit_test(test_relay_storm),
+	    cmocka_unit_test(test_relay_to_the_dead),
 	    cmocka_unit_test(test_bad_plans),
 	};
 
