@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tests of a gateway in virtual time share; for files that include cmocka. */
+#ifndef GATEWAY_CHECKS_H
+#define GATEWAY_CHECKS_H
+
+#include "gateway_sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define IMAGE_BYTES 200000u
+
+static inline void assert_clean(const struct gateway_sim *sim)
+{
+	const char *violation = sim_fleet_violation(sim->fleet);
+
+	if (violation != NULL) {
+		fail_msg("%s", violation);
+	}
+}
+
+/* Upload, test, reset: what mcumgr-toolkit's firmware_update and smpmgr's upgrade do. */
+static inline void one_liner(struct gateway_sim *sim, bool marks)
+{
+	assert_true(gateway_sim_upload(sim));
+	assert_true(!marks || gateway_sim_test(sim));
+	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_DONE), 0);
+	assert_true(gateway_sim_reset(sim));
+	assert_true(gateway_sim_until_over(sim, 600000));
+}
+
+static inline void fill_plan(const struct gateway_sim *sim, struct dfucast_smp_fleet_plan *plan)
+{
+	*plan = (struct dfucast_smp_fleet_plan){
+	    .canary = 1,
+	    .max_failed = 1,
+	    .gather_ms = 10000,
+	    .image_bytes = sim->image_bytes,
+	    .header = sim->image,
+	    .header_bytes = 32,
+	    .hash = sim->image + sim->image_bytes - 32,
+	    .hash_bytes = 32,
+	    .sha = sim->sha,
+	    .sha_bytes = 32,
+	};
+}
+
+#endif
