@@ -108,6 +108,39 @@ def test_real_chain(fleet, gateway, tmp_path, tool, size, program, ring):
     assert status["host_bytes"] + status["host_dropped_bytes"] <= 1.02 * status["passes"] * len(image), status
 
 
+@pytest.mark.parametrize("program,ring", [("gateway_mps2", 65536), ("gateway_mps2_8k", 8192)])
+def test_real_chain_via(fleet, gateway, dfucast, tmp_path, program, ring):
+    """The same by `dfucast update --via`, which also tells how each device fared."""
+    path, image, version = fleet.image(tmp_path, PADDED)
+    one = gateway(program)
+    result = dfucast("update", path, "--json", "--via", one.target, timeout=180)
+    assert result.code == 0, result
+    for number in range(1, 5):
+        final = result.final(f"uart{number}")
+        assert (final["state"], final["version_after"]) == ("done", version), result
+    summary = result.summary
+    assert (summary["done"], summary["image_bytes"]) == (4, len(image)), result
+    assert summary["host_bytes"] == summary["passes"] * len(image), result
+    assert summary["host_bytes"] + summary["host_dropped_bytes"] <= 1.02 * summary["passes"] * len(image), result
+    _status, counters = assert_updated(one, fleet, image, version)
+    assert counters["ring_bytes"] == ring and counters["ring_wraps"] >= 1
+
+
+def test_some_of_them(fleet, gateway, dfucast, tmp_path):
+    """A plan that names two of the four, not in the order of the wires: the other two hear nothing of it."""
+    path, image, version = fleet.image(tmp_path)
+    one = gateway()
+    others = [fleet[1].read_flash(), fleet[3].read_flash()]
+    result = dfucast("update", path, "--json", "--via", one.target, "--to", "uart3", "--to", "uart1", timeout=180)
+    assert result.code == 0 and result.summary["done"] == 2, result
+    assert {e["target"] for e in result.of("target")} == {"uart1", "uart3"}
+    assert dfucast("update", path, "--via", one.target, "--to", "uart5").code != 0
+    one.stop()
+    for board in (fleet[0], fleet[2]):
+        assert_runs(board, image, version)
+    assert [fleet[1].read_flash(), fleet[3].read_flash()] == others
+
+
 @pytest.mark.parametrize("when", ["uploading", "swapping"])
 def test_power_cut(fleet, gateway, tmp_path, when):
     """The gateway forgets everything. Whoever sends the image again finds the devices where they were."""
