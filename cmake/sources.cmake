@@ -92,6 +92,7 @@ set(DFUCAST_CLI_SOURCES
   apps/cli/cmd_demo.c
   apps/cli/cmd_sim.c
   apps/cli/cmd_gateway.c
+  apps/cli/cmd_scan.c
   apps/cli/gateway_links.c
   apps/cli/gateway_sim.c
   apps/cli/serve_pty.c

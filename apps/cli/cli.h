@@ -117,6 +117,7 @@ int cmd_update(int argc, char **argv); /* cmd_update.c */
 int cmd_demo(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
 int cmd_gateway(int argc, char **argv);
+int cmd_scan(int argc, char **argv);
 int cmd_inventory(int argc, char **argv);
 int cmd_raw(int argc, char **argv);
 int cmd_echo(int argc, char **argv);

@@ -490,6 +490,8 @@ static void make_config(struct gateway_job *job)
 	config->answer = job->answer;
 	config->answer_bytes = (uint16_t)wanted->buf_size;
 	config->buf_size = (uint16_t)wanted->buf_size;
+	config->relay = job->relay;
+	config->relay_bytes = sizeof(job->relay);
 	config->boot_id = (uint32_t)time(NULL);
 	config->version = DFUCAST_VERSION;
 	config->log = job->log;

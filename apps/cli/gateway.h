@@ -48,6 +48,7 @@ struct gateway_job {
 	struct dfucast_linux_sha256 hashes[2];
 	uint32_t sums[GATEWAY_SUMS];
 	uint8_t answer[GATEWAY_ANSWER_BYTES];
+	uint8_t relay[DFUCAST_LINUX_FRAME_BYTES_MAX];
 	struct dfucast_smp_fleet_event log[GATEWAY_LOG_LINES];
 	uint32_t told;     /* number of the last event that was told */
 	uv_timer_t linger; /* --once: until the host has read what it wants */

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE 1
 #include "cli.h"
+#include <dfucast/smp_fleet.h>
 #include <dfucast/smp_img.h>
 
 struct advice {
@@ -173,6 +174,18 @@ static const struct {
     {DFUCAST_SMP_GROUP_IMG, 32, "The firmware refuses to be confirmed, or the image is already confirmed."},
     {DFUCAST_SMP_GROUP_IMG, DFUCAST_SMP_IMG_RC_TEST_OF_ACTIVE,
      "That image runs already; to keep it, use \"dfucast image confirm TARGET\"."},
+    {DFUCAST_SMP_GROUP_FLEET, DFUCAST_SMP_FLEET_RC_NO_TARGET,
+     "Name a device as the gateway does: \"dfucast scan --via GATEWAY\" lists them."},
+    {DFUCAST_SMP_GROUP_FLEET, DFUCAST_SMP_FLEET_RC_BAD_PLAN,
+     "Check the options: the gateway takes no such value, or not so many targets."},
+    {DFUCAST_SMP_GROUP_FLEET, DFUCAST_SMP_FLEET_RC_STATE,
+     "The gateway is at work on another image: wait for its end and run the command again."},
+    {DFUCAST_SMP_GROUP_FLEET, DFUCAST_SMP_FLEET_RC_DISOBEYED,
+     "Tell the gateway that this host does not follow its offsets (forward-only)."},
+    {DFUCAST_SMP_GROUP_FLEET, DFUCAST_SMP_FLEET_RC_IMAGE,
+     "Check the file with \"dfucast image inspect\": what arrived is not what was announced."},
+    {DFUCAST_SMP_GROUP_FLEET, DFUCAST_SMP_FLEET_RC_HOST_BYTES,
+     "Raise the plan's limit of bytes, or update fewer targets at once."},
 };
 
 const char *what_for(int err)

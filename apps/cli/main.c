@@ -39,7 +39,7 @@ static const struct command commands[] = {
     {"raw", cmd_raw, "any request, as JSON", NULL},
     {"demo", cmd_demo, "the main job on virtual devices, nothing to plug in", NULL},
     {"gateway", cmd_gateway, "make this machine a gateway: an SMP server whose image is the fleet's", NULL},
-    {"scan", NULL, "list updatable devices in range", "Until then, \"dfucast serial:\" lists serial ports."},
+    {"scan", cmd_scan, "list updatable devices that a gateway sees", NULL},
     {"stat", NULL, "statistics group", "Until then, use \"dfucast raw TARGET 2 1\"."},
     {"settings", NULL, "settings group",
      "Until then, use \"dfucast raw TARGET 3 0 '{\"name\":\"KEY\"}' --read\"."},

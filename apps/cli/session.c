@@ -4,10 +4,13 @@
  */
 #define _GNU_SOURCE 1
 #include "session.h"
+#include <dfucast/smp_fleet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#define BUSY_MS 500u
 
 struct session {
 	struct cli *cli;
@@ -21,6 +24,7 @@ struct session {
 	bool to_send; /* the frame, or a begun part of it, still has to go out */
 	bool begun;   /* it was partly read: it must not change any more */
 	bool heard;
+	bool busy;             /* the gateway asked for patience: the timer sends the request again */
 	size_t noise_bytes;    /* since the link came up */
 	unsigned frames_other; /* answers to something else */
 	unsigned tries;        /* asked for */
@@ -30,6 +34,7 @@ struct session {
 	session_done done;
 	void *done_context;
 	size_t length;
+	const char *relay_to; /* the device behind this gateway; NULL: the target is the device itself */
 	uint8_t frame[DFUCAST_LINUX_FRAME_BYTES_MAX];
 	uint8_t answer[DFUCAST_LINUX_FRAME_BYTES_MAX];
 	struct answer result;
@@ -122,6 +127,18 @@ static void write_header(struct session *session)
 	dfucast_smp_header_encode(&header, session->frame);
 }
 
+/* A gateway answers a repeated frame as it did before: what is asked anew needs another number. */
+static void next_number(struct session *session)
+{
+	struct dfucast_smp_header header;
+
+	dfucast_smp_header_decode(&header, session->frame);
+	dfucast_smp_client_clear(&session->client);
+	(void)dfucast_smp_client_add(
+	    &session->client, DFUCAST_SMP_REQUEST_RAW,
+	    dfucast_smp_raw_pack((enum dfucast_smp_op)header.op, header.group, header.command), 0);
+}
+
 /* The same sequence number in every try, so that a late answer still counts. */
 static void send_try(struct session *session)
 {
@@ -146,6 +163,12 @@ static void on_timer(uv_timer_t *timer)
 
 	if (!session->active)
 		return;
+	if (session->busy) {
+		session->busy = false;
+		next_number(session);
+		send_try(session);
+		return;
+	}
 	if (session->tries_left == 0 || !dfucast_linux_link_is_up(session->link)) {
 		finish_silent(session);
 		return;
@@ -207,6 +230,55 @@ static bool wants_v1(const struct session *session)
 	       error.group == DFUCAST_GROUP_NONE && error.rc == DFUCAST_SMP_RC_VERSION_TOO_NEW;
 }
 
+/* The answer of the device behind the gateway out of the gateway's. @return false: the gateway is busy, asked again */
+static bool unwrap(struct session *session)
+{
+	struct failure *failure = &session->result.failure;
+	struct dfucast_smp_error error;
+	const uint8_t *inner;
+	size_t length;
+
+	if (dfucast_smp_fleet_relay_answer_decode(session->result.body, session->result.length, &error,
+						  &inner, &length) != 0) {
+		failure->err = DFUCAST_ERR_MALFORMED;
+		(void)snprintf(failure->why, sizeof(failure->why),
+			       "the gateway's answer cannot be understood");
+		return true;
+	}
+	if (error.rc == 0) {
+		session->result.body = inner + DFUCAST_SMP_HEADER_BYTES;
+		session->result.length = length - DFUCAST_SMP_HEADER_BYTES;
+		return true;
+	}
+	bool busy = error.group == DFUCAST_GROUP_NONE && error.rc == DFUCAST_SMP_RC_BUSY;
+
+	if (busy && uv_now(&session->cli->loop) + BUSY_MS < session->deadline_ms) {
+		session->busy = true;
+		(void)uv_timer_start(&session->timer, on_timer, BUSY_MS, 0);
+		return false;
+	}
+	failure->group = error.group;
+	failure->rc = error.rc;
+	failure->err = DFUCAST_ERR_REFUSED;
+	if (error.group == DFUCAST_SMP_GROUP_FLEET && error.rc == DFUCAST_SMP_FLEET_RC_UNREACHABLE) {
+		failure->err = DFUCAST_ERR_UNREACHABLE;
+		(void)snprintf(failure->why, sizeof(failure->why), "the gateway cannot reach %.80s",
+			       session->relay_to);
+	} else if (error.group == DFUCAST_SMP_GROUP_FLEET && error.rc == DFUCAST_SMP_FLEET_RC_NO_TARGET) {
+		(void)snprintf(failure->why, sizeof(failure->why), "the gateway knows no %.80s",
+			       session->relay_to);
+	} else if (error.group == DFUCAST_GROUP_NONE && error.rc == DFUCAST_SMP_RC_NOT_SUPPORTED) {
+		failure->err = DFUCAST_ERR_NOT_SUPPORTED;
+		(void)snprintf(failure->why, sizeof(failure->why),
+			       "this is an SMP server, but no gateway that relays");
+	} else if (busy) {
+		(void)snprintf(failure->why, sizeof(failure->why),
+			       "the gateway is at work on %.80s: only reads and echo pass then",
+			       session->relay_to);
+	}
+	return true;
+}
+
 static void on_frame(void *context, const uint8_t *frame, size_t length)
 {
 	struct session *session = context;
@@ -231,6 +303,9 @@ static void on_frame(void *context, const uint8_t *frame, size_t length)
 	if (wants_v1(session)) {
 		session->client.version = DFUCAST_SMP_V1;
 		send_try(session);
+		return;
+	}
+	if (session->relay_to != NULL && !unwrap(session)) {
 		return;
 	}
 	finish(session);
@@ -289,6 +364,27 @@ void session_destroy(struct session *session)
 	uv_close((uv_handle_t *)&session->timer, on_timer_closed);
 }
 
+/* The request as it goes to this link's other end. @return its length, 0: no room */
+static size_t wrap(struct session *session, const uint8_t *frame, size_t length)
+{
+	const struct dfucast_smp_id id = {DFUCAST_SMP_V2, 0};
+	struct dfucast_smp_fleet_relay relay = {.frame = frame, .frame_bytes = (uint16_t)length};
+	int wrapped;
+
+	if (session->relay_to == NULL) {
+		memcpy(session->frame, frame, length);
+		return length;
+	}
+	relay.id = (struct dfucast_smp_text){session->relay_to, strlen(session->relay_to)};
+	wrapped = dfucast_smp_fleet_relay_encode(session->frame, sizeof(session->frame), id, &relay);
+	return wrapped > 0 ? (size_t)wrapped : 0;
+}
+
+void session_relay_to(struct session *session, const char *device)
+{
+	session->relay_to = device;
+}
+
 void session_start(struct session *session, const uint8_t *frame, size_t length, uint32_t timeout_ms,
 		   unsigned tries, session_done done, void *context)
 {
@@ -303,9 +399,14 @@ void session_start(struct session *session, const uint8_t *frame, size_t length,
 	session->tries = tries;
 	session->tries_left = tries - 1;
 	session->frames_other = 0;
-	memcpy(session->frame, frame, length);
-	session->length = length;
-	dfucast_smp_header_decode(&header, frame);
+	session->busy = false;
+	session->length = wrap(session, frame, length);
+	if (session->length == 0) {
+		session->active = false;
+		finish_failed(session, DFUCAST_ERR_SPACE, "the request is too long to be relayed");
+		return;
+	}
+	dfucast_smp_header_decode(&header, session->frame);
 	(void)dfucast_smp_client_add(
 	    &session->client, DFUCAST_SMP_REQUEST_RAW,
 	    dfucast_smp_raw_pack((enum dfucast_smp_op)header.op, header.group, header.command), 0);
@@ -379,6 +480,14 @@ struct single_parser {
 	const char *target;
 };
 
+static error_t parse_via(int key, char *value, struct argp_state *state)
+{
+	if (key != SINGLE_VIA)
+		return ARGP_ERR_UNKNOWN;
+	((struct single *)state->input)->via = value;
+	return 0;
+}
+
 static error_t parse_single(int key, char *value, struct argp_state *state)
 {
 	struct single_parser *parser = state->input;
@@ -387,6 +496,7 @@ static error_t parse_single(int key, char *value, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &single->cli.options;
+		state->child_inputs[1] = single;
 		return 0;
 	case SINGLE_FORCE:
 		single->force = true;
@@ -432,7 +542,13 @@ static error_t parse_single(int key, char *value, struct argp_state *state)
 
 void single_parse(struct single *single, int argc, char **argv, const struct single_spec *spec)
 {
-	const struct argp_child children[] = {{&cli_common_argp, 0, "Common options:", 10}, {0}};
+	static const struct argp_option via_options[] = {
+	    {"via", SINGLE_VIA, "GATEWAY", 0,
+	     "Through a gateway at serial:, tcp: or udp:; TARGET is then as it sees it", 1},
+	    {0}};
+	static const struct argp via_argp = {via_options, parse_via, NULL, NULL, NULL, NULL, NULL};
+	const struct argp_child children[] = {
+	    {&cli_common_argp, 0, "Common options:", 10}, {&via_argp, 0, NULL, 9}, {0}};
 	const struct argp argp = {spec->options, parse_single, spec->words_doc, spec->doc, children,
 				  NULL,          NULL};
 	struct single_parser parser = {single, spec, NULL};
@@ -447,7 +563,9 @@ void single_parse(struct single *single, int argc, char **argv, const struct sin
 
 int single_open(struct single *single)
 {
-	int code = cli_target_one(&single->target, single->target_text, &single->cli.out);
+	/* Behind a gateway the target's text is the gateway's. */
+	int code = cli_target_one(&single->target, single->via != NULL ? single->via : single->target_text,
+				  &single->cli.out);
 
 	if (code == CLI_EXIT_OK)
 		code = cli_open(&single->cli, single->cli.out.command, &single->cli.options);
@@ -457,6 +575,9 @@ int single_open(struct single *single)
 	if (single->session == NULL) {
 		(void)fprintf(stderr, "%s: out of memory.\n", single->cli.out.command);
 		return cli_close(&single->cli, CLI_EXIT_TARGET);
+	}
+	if (single->via != NULL) {
+		session_relay_to(single->session, single->target_text);
 	}
 	return CLI_EXIT_OK;
 }

@@ -25,6 +25,8 @@ typedef void (*session_done)(void *context, const struct answer *answer);
 
 /* Opens nothing yet. `index`: the target's place in the trace. NULL: no memory. */
 struct session *session_create(struct cli *cli, const struct dfucast_linux_target *target, unsigned index);
+/* Its target is a gateway: requests go to @p device behind it, whose text must outlive the session. */
+void session_relay_to(struct session *session, const char *device);
 /* Closes its link and frees it when the loop next runs. Allowed inside `done`. */
 void session_destroy(struct session *session);
 
@@ -55,6 +57,7 @@ struct failure session_verdict(const struct answer *answer, int decoded,
 /* Options of single commands, as keys of their struct argp_option. */
 enum single_key {
 	SINGLE_FORCE = 0x200,
+	SINGLE_VIA,
 	SINGLE_BOOT_MODE,
 	SINGLE_SET,
 	SINGLE_FORMAT,
@@ -76,6 +79,7 @@ struct single {
 	struct dfucast_linux_target target;
 	struct session *session;
 	const char *target_text; /* TARGET as typed */
+	const char *via;         /* NULL: not given */
 	const char *words[4];    /* after TARGET */
 	int word_count;
 	bool force;

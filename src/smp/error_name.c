@@ -4,7 +4,7 @@
  * Names of the devices' codes, for people. Spec sections 2.1 and 2.2: each group numbers its own from 0, and only
  * ever adds at the end, so a group is a list of words.
  */
-#include <dfucast/smp.h>
+#include <dfucast/smp_fleet.h>
 
 #include "../util/words.h"
 
@@ -137,6 +137,16 @@ static const char zephyr_names[] = "ZEPHYR_OK\0"
 				   "ZEPHYR_FLASH_CONFIG_QUERY_FAIL\0"
 				   "ZEPHYR_FLASH_ERASE_FAILED\0";
 
+static const char fleet_names[] = "FLEET_OK\0"
+				  "FLEET_NO_TARGET\0"
+				  "FLEET_BAD_PLAN\0"
+				  "FLEET_STATE\0"
+				  "FLEET_DISOBEYED\0"
+				  "FLEET_IMAGE\0"
+				  "FLEET_UNREACHABLE\0"
+				  "FLEET_HOST_BYTES\0"
+				  "FLEET_NOBODY\0";
+
 #define GROUP_TRANSPORT 11u
 
 static const struct {
@@ -153,6 +163,7 @@ static const struct {
     {enum_names, DFUCAST_SMP_GROUP_ENUM},
     {transport_names, GROUP_TRANSPORT},
     {zephyr_names, DFUCAST_SMP_GROUP_ZEPHYR},
+    {fleet_names, DFUCAST_SMP_GROUP_FLEET},
 };
 
 const char *dfucast_smp_error_name(uint16_t group, uint16_t rc)

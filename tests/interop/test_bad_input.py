@@ -335,7 +335,7 @@ def test_nothing_named(ports, tmp_path, good):
 
 
 def test_command_still_to_come(ports, good):
-    for command in ("scan", "stat", "doctor"):
+    for command in ("stat", "shell", "doctor"):
         done = conftest.run_dfucast(command, good, *ports.to())
         assert done.code == EXIT_USAGE and done.out == "" and done.err, (command, done)
         told = conftest.run_dfucast(command, "--json")

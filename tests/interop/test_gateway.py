@@ -219,3 +219,29 @@ def test_via_and_four_boards(gateway, dfucast, four, tmp_path):
     for board in four:
         first = slots(board)[0]
         assert first["version"] == version and first["active"] and first["confirmed"], first
+
+
+# ---- one device behind the gateway ----
+
+
+def test_commands_through_the_gateway(gateway, dfucast):
+    """Any group, as bytes that the gateway need not understand; each command as if the device were here."""
+    running, port = gateway("--radio", "sim:30")
+    via = ("--via", f"serial:{port}")
+    devices = [e["target"] for e in dfucast("scan", *via, "--json").of("device", protocol="smp")]
+    assert devices == [f"sim:30#{i}" for i in range(30)]  # more than one page
+    assert dfucast("echo", devices[7], "hello", *via).out == "hello\n"
+    assert "1.0.0" in dfucast("image", "list", devices[7], *via).out
+    assert dfucast("params", devices[29], *via, "--json").code == 0
+    raw = dfucast("raw", devices[0], "0", "0", '{"d":"as it is"}', *via)
+    assert raw.code == 0 and "as it is" in raw.out, raw
+    refused = dfucast("raw", devices[0], "99", "0", *via)
+    assert refused.code == 3 and "NOT_SUPPORTED" in refused.err + refused.out, refused
+    unknown = dfucast("echo", "nosuch", "x", *via)
+    assert unknown.code == 3 and "knows no nosuch" in unknown.err, unknown
+    running.interrupt()
+
+
+def test_no_radio_to_scan_with(dfucast):
+    result = dfucast("scan", "--json")
+    assert result.code == 4 and "--via" in result.err, result
