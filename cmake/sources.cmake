@@ -62,6 +62,7 @@ set(DFUCAST_CORE_SOURCES
   src/central/seek.c
   src/central/next.c
   src/central/user.c
+  src/fleet/ble.c
 )
 
 set(DFUCAST_PORT_LINUX_SOURCES

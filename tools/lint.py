@@ -25,6 +25,7 @@ LAYERS = {
     "cast": {"util"},
     "gateway": {"util"},
     "central": {"util"},
+    "fleet": {"util"},
     "host": {"util"},
 }
 # Which layer a public header belongs to. "base" is open to all; "consumer" is the seam between cast and update.
@@ -32,7 +33,7 @@ HEADERS = {
     "err": "base", "port": "base", "frame": "base",
     "framing": "framing", "image": "image",
     "ble": "ble", "ble_params": "ble", "ble_scan": "ble", "ble_event": "ble", "ble_door": "ble", "ble_setup": "ble",
-    "ble_central": "central",
+    "ble_central": "central", "ble_fleet": "fleet",
     "smp": "smp", "smp_os": "smp", "smp_img": "smp", "smp_server": "smp", "smp_fleet": "smp",
     "consumer": "consumer", "update": "update", "cast": "cast", "ring": "cast", "gateway": "gateway", "host": "host",
 }  # fmt: skip
@@ -48,6 +49,7 @@ PUBLIC = {
     "gateway": {"base", "image", "smp", "consumer", "update", "cast", "gateway"},
     "host": {"base", "image", "smp", "consumer", "host"},
     "central": {"base", "ble", "consumer", "cast", "central"},
+    "fleet": {"base", "ble", "central", "cast", "gateway", "fleet"},
     "base": {"base"},
 }
 

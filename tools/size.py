@@ -27,7 +27,8 @@ GCC, SIZE, NM = "arm-none-eabi-gcc", "arm-none-eabi-size", "arm-none-eabi-nm"
 FLAGS = ["-std=c11", "-mcpu=cortex-m4", "-mthumb", "-Os", "-ffunction-sections", "-fdata-sections", "-DNDEBUG",
          "-DDFUCAST_ASSERT_TRAPS"]
 # Bare-metal programs (preset "embedded").
-FIRMWARE = {name: ROOT / f"build/embedded/{name}.elf" for name in ("gateway_mps2", "gateway_mps2_8k")}
+FIRMWARE = {name: ROOT / f"build/embedded/{name}.elf" for name in
+            ("gateway_mps2", "gateway_mps2_8k", "gateway_s140_1", "gateway_s140_8", "gateway_s140_20")}
 # `text` has one framing: the console, the longest of the three.
 ONE_FRAMING = ["-DDFUCAST_FRAMING_KINDS=0x1"]
 # Left to the C library of the program that links us; given an address so that their code is not counted.
@@ -119,6 +120,8 @@ def port_totals():
                                      run("size", archive).splitlines()[1:])
     mps2 = {name: ROOT / name for name in listed("DFUCAST_PORT_MPS2_SOURCES")}
     totals["mps2"] = sum(text_of(compile_all(mps2, [f"-I{ROOT}/ports/mps2", f"-isystem{libsodium()}"])).values())
+    s140 = {name: ROOT / name for name in listed("DFUCAST_PORT_S140_SOURCES")}
+    totals["s140"] = sum(text_of(compile_all(s140, [f"-I{ROOT}/ports/s140"])).values())
     null = {name: ROOT / name for name in listed("DFUCAST_PORT_NULL_SOURCES")}
     totals["null"] = sum(text_of(compile_all(null, [f"-I{ROOT}/ports/null"])).values())
     return totals
@@ -132,11 +135,15 @@ def firmware_totals():
         if elf.exists():
             text, data, bss = map(int, run(SIZE, elf).splitlines()[1].split()[:3])
             symbols = [line.split() for line in run(NM, "-S", elf).splitlines()]
-            stack = next(int(words[0], 16) for words in symbols if words[-1] == "mps2_ld_stack_bytes")
-            ring = next(int(words[1], 16) for words in symbols if words[-1] == "ring" and len(words) == 4)
-            # The stack lies in a section without content, which size counts as bss.
-            totals[name] = {"text": text, "data": data, "bss": bss - stack, "flash": text + data, "ram": data + bss,
-                            "ring": ring, "stack": stack}
+            sizes = {words[-1]: int(words[1], 16) for words in symbols if len(words) == 4}
+            values = {words[-1]: int(words[0], 16) for words in symbols}
+            # Stack, and on the nRF52840 what the SoftDevice takes, lie in sections without content: size counts bss.
+            stack = values.get("mps2_ld_stack_bytes") or sizes["stack"]
+            others = sizes.get("softdevice_ram", 0)
+            totals[name] = {"text": text, "data": data, "bss": bss - stack - others, "flash": text + data,
+                            "ram": data + bss, "ring": sizes["ring"], "stack": stack}
+            if others:
+                totals[name]["softdevice"] = others
     return totals
 
 

@@ -110,8 +110,10 @@ struct dfucast_ble_central_config {
 	uint32_t silent_ms; /**< never heard since connecting, unencrypted: encrypt; 0: 4000 */
 };
 
-/** Read-only for callers. Zero-initialised by dfucast_ble_central_init(). */
+/** Read-only for callers, but for the first two members. Zero-initialised by dfucast_ble_central_init(). */
 struct dfucast_ble_central {
+	bool listen; /**< scan also while nobody is sought: somebody wants to know who is there */
+	bool slow;   /**< the image's source has paused: links go slow now, and stay so */
 	struct dfucast_ble_central_config config;
 	struct dfucast_ble_user user;
 	struct dfucast_ble_slots slots; /**< of the present plan */

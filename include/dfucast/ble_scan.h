@@ -24,6 +24,17 @@ struct dfucast_ble_address {
 
 bool dfucast_ble_address_equal(const struct dfucast_ble_address *a, const struct dfucast_ble_address *b);
 
+/** Longest text of an address: "AA:BB:CC:DD:EE:FF,random". */
+#define DFUCAST_BLE_ADDRESS_TEXT 24u
+
+/**
+ * An address as people write it: six bytes in hex, most significant first, with colons; ",random" behind it where it is
+ * not public, "ble:" may stand in front. @return false: that is none
+ */
+bool dfucast_ble_address_parse(const char *text, size_t length, struct dfucast_ble_address *address);
+/** @p text holds at least DFUCAST_BLE_ADDRESS_TEXT bytes; no NUL. @return its length */
+size_t dfucast_ble_address_format(const struct dfucast_ble_address *address, char *text);
+
 /** One advertisement or scan response. `data` is valid only during the call it is given to. */
 struct dfucast_ble_report {
 	struct dfucast_ble_address address;

@@ -10,11 +10,6 @@
 #define VS_UUIDS_OURS 2u
 #define UNIT_US 1250u
 
-/* Fit to the RAM starts of the SDK's examples (S140 7.x): base, a link at ATT_MTU 23, a byte of ATT_MTU more of a link. */
-#define RAM_BASE 6700u
-#define RAM_LINK 1250u
-#define RAM_MTU_BYTE_X4 50u
-#define RAM_WRITE_X4 4u /* of a byte of a write that waits, assumed as large as the write */
 #define RAM_DYNAMIC_MAX 65536u
 
 static struct dfucast_s140_settings filled(const struct dfucast_s140_settings *settings)
@@ -33,27 +28,18 @@ static struct dfucast_s140_settings filled(const struct dfucast_s140_settings *s
 	return full;
 }
 
-static uint32_t link_bytes(const struct dfucast_s140_settings *full)
-{
-	uint32_t more = full->att_mtu - (uint32_t)BLE_GATT_ATT_MTU_DEFAULT;
-
-	return RAM_LINK + more * RAM_MTU_BYTE_X4 / 4u +
-	       (full->write_queue - 1u) * full->att_mtu * RAM_WRITE_X4 / 4u;
-}
-
 uint32_t dfucast_s140_ram_bytes(const struct dfucast_s140_settings *settings)
 {
 	const struct dfucast_s140_settings full = filled(settings);
 	uint32_t links = (uint32_t)full.central_links + full.peripheral_links;
 
-	return RAM_BASE + links * link_bytes(&full) + (full.vs_uuids + VS_UUIDS_OURS) * 16u +
+	return DFUCAST_S140_RAM_BYTES(links, full.att_mtu, full.write_queue, full.vs_uuids) +
 	       (full.attr_tab_size - ATTR_TAB_SIZE);
 }
 
-unsigned int dfucast_s140_links_max(uint16_t att_mtu)
+unsigned int dfucast_s140_links_max(uint16_t att_mtu, uint8_t write_queue)
 {
-	const struct dfucast_s140_settings full = {.att_mtu = att_mtu, .write_queue = 1};
-	unsigned int links = RAM_DYNAMIC_MAX / link_bytes(&full);
+	unsigned int links = RAM_DYNAMIC_MAX / DFUCAST_S140_LINK_BYTES(att_mtu, write_queue);
 
 	return links < 20u ? links : 20u;
 }

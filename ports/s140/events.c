@@ -72,6 +72,8 @@ static void advertisement(struct delivery *to, const struct s140_entry *entry)
 	    .connectable = report->type.connectable || report->type.scan_response,
 	    .length = entry->extra,
 	    .data = (const uint8_t *)((const uintptr_t *)(const void *)entry + entry->extra_at)};
+	if (to->port->config.hooks.advertisement != NULL)
+		to->port->config.hooks.advertisement(to->port->config.hooks.context, &to->event.report);
 	tell(to, DFUCAST_BLE_ADVERTISEMENT);
 	to->ours = false; /* whoever else listens */
 }

@@ -313,16 +313,24 @@ static bool handle_of(struct dfucast_s140 *port, uint16_t conn_handle, struct df
 	return alive;
 }
 
+bool dfucast_s140_offer(struct dfucast_s140 *port, uint16_t conn_handle, const ble_gap_conn_params_t *params,
+			uint16_t att_mtu, struct dfucast_ble_offer *offer)
+{
+	*offer = (struct dfucast_ble_offer){
+	    .params = {params->max_conn_interval, params->slave_latency, params->conn_sup_timeout},
+	    .mtu = att_mtu};
+	return handle_of(port, conn_handle, &offer->handle);
+}
+
 bool dfucast_s140_adopt(struct dfucast_s140 *port, uint16_t conn_handle, uint16_t target,
 			const ble_gap_conn_params_t *params, uint16_t att_mtu, uint32_t now)
 {
-	struct dfucast_ble_offer offer = {
-	    .params = {params->max_conn_interval, params->slave_latency, params->conn_sup_timeout},
-	    .target = target,
-	    .mtu = att_mtu};
+	struct dfucast_ble_offer offer;
 
-	return handle_of(port, conn_handle, &offer.handle) &&
-	       dfucast_ble_central_adopt(&port->central, &offer, now);
+	if (!dfucast_s140_offer(port, conn_handle, params, att_mtu, &offer))
+		return false;
+	offer.target = target;
+	return dfucast_ble_central_adopt(&port->central, &offer, now);
 }
 
 bool dfucast_s140_release(struct dfucast_s140 *port, uint16_t conn_handle)

@@ -40,11 +40,18 @@ struct dfucast_s140_settings {
 	uint16_t attr_tab_size; /**< of the own server; 0: 248, none to speak of */
 };
 
-/** RAM that the SoftDevice will ask for, bytes from 0x20000000: an estimate (fit to the SDK's own linker scripts),
- *  right within a few percent. dfucast_s140_enable() tells the truth. */
+/**
+ * RAM that the SoftDevice asks for, bytes from 0x20000000, where the application's RAM begins: an estimate, fit to the RAM
+ * starts of the SDK's examples for S140 7.x (1.25 KB a link at ATT_MTU 23, 12.5 bytes more for each byte of ATT_MTU),
+ * right within a few percent. A write that waits is taken to cost its own length. dfucast_s140_enable() tells the truth.
+ */
+#define DFUCAST_S140_LINK_BYTES(att_mtu, write_queue)                                                        \
+	(1250u + ((att_mtu)-23u) * 25u / 2u + ((write_queue)-1u) * (att_mtu))
+#define DFUCAST_S140_RAM_BYTES(links, att_mtu, write_queue, vs_uuids)                                        \
+	(6700u + (links)*DFUCAST_S140_LINK_BYTES(att_mtu, write_queue) + ((vs_uuids) + 2u) * 16u)
 uint32_t dfucast_s140_ram_bytes(const struct dfucast_s140_settings *settings);
-/** Most links that fit the SoftDevice's limit of 64 KiB for them with this ATT_MTU, by the same estimate. */
-unsigned int dfucast_s140_links_max(uint16_t att_mtu);
+/** Most links that fit the SoftDevice's limit of 64 KiB for them, by the same estimate. */
+unsigned int dfucast_s140_links_max(uint16_t att_mtu, uint8_t write_queue);
 /** The slot that event_length gives, for struct dfucast_ble_air; its default is 6 pairs of 251 bytes at 2M. */
 uint32_t dfucast_s140_slot_us(const struct dfucast_s140_settings *settings);
 
@@ -68,6 +75,8 @@ struct dfucast_s140_hooks {
 	uint32_t (*secure)(void *context, uint16_t conn_handle);
 	/** An event that is none of ours, from the main loop; with _interrupt only. NULL: nobody wants it. */
 	void (*application)(void *context, const ble_evt_t *event);
+	/** Every advertisement, the application's scans' too. NULL: nobody wants it. */
+	void (*advertisement)(void *context, const struct dfucast_ble_report *report);
 };
 
 struct dfucast_s140_config {
@@ -124,6 +133,9 @@ uint32_t dfucast_s140_run(struct dfucast_s140 *port, uint32_t now);
  */
 bool dfucast_s140_adopt(struct dfucast_s140 *port, uint16_t conn_handle, uint16_t target,
 			const ble_gap_conn_params_t *params, uint16_t att_mtu, uint32_t now);
+/** The same in two steps, for dfucast_ble_fleet_offer(): all of *offer but its target. @return false: the link is gone. */
+bool dfucast_s140_offer(struct dfucast_s140 *port, uint16_t conn_handle, const ble_gap_conn_params_t *params,
+			uint16_t att_mtu, struct dfucast_ble_offer *offer);
 /** @return true: the application has its link to itself, as it was. False: it is in use. */
 bool dfucast_s140_release(struct dfucast_s140 *port, uint16_t conn_handle);
 /** True while the central works on this link. */

@@ -35,6 +35,49 @@ bool dfucast_ble_address_equal(const struct dfucast_ble_address *a, const struct
 	return a->type == b->type && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool dfucast_ble_address_parse(const char *text, size_t length, struct dfucast_ble_address *address)
+{
+	if (length >= 4 && memcmp(text, "ble:", 4) == 0) {
+		text += 4;
+		length -= 4;
+	}
+	if (length < 17)
+		return false;
+	for (unsigned int i = 0; i < 6; i++) {
+		int high = hex_digit(text[3 * i]);
+		int low = hex_digit(text[3 * i + 1]);
+
+		if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != ':'))
+			return false;
+		address->bytes[5 - i] = (uint8_t)(high << 4 | low);
+	}
+	address->type = length > 17;
+	return length == 17 || (length == 24 && memcmp(text + 17, ",random", 7) == 0);
+}
+
+size_t dfucast_ble_address_format(const struct dfucast_ble_address *address, char *text)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (unsigned int i = 0; i < 6; i++) {
+		text[3 * i] = digits[address->bytes[5 - i] >> 4];
+		text[3 * i + 1] = digits[address->bytes[5 - i] & 15];
+		text[3 * i + 2] = ':';
+	}
+	if (address->type == 0)
+		return 17;
+	memcpy(text + 17, ",random", 7);
+	return 24;
+}
+
 const char *dfucast_ble_protocol_name(enum dfucast_ble_protocol protocol)
 {
 	const char *name = dfucast_words_at("none\0smp\0secure-dfu\0legacy-dfu\0ti-oad\0", protocol);

@@ -147,7 +147,7 @@ struct dfucast_ble_params dfucast_central_wanted(const struct dfucast_ble_centra
 		return conn->before;
 	if (!conn_is_ours(conn) || conn->state == CENTRAL_LEAVE)
 		return (struct dfucast_ble_params){0};
-	if (conn->state != CENTRAL_UP || !conn_has(conn, CONN_IDLE))
+	if (conn->state != CENTRAL_UP || !(central->slow || conn_has(conn, CONN_IDLE)))
 		return dfucast_ble_params_make(central->slots.interval, 0);
 	slow = slow > central->slots.interval ? slow : central->slots.interval;
 	return dfucast_ble_params_make(slow, config->slow_latency);

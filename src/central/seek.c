@@ -110,7 +110,7 @@ static void connect_to(struct dfucast_ble_central *central, struct dfucast_ble_c
 bool dfucast_central_radio(struct dfucast_ble_central *central, struct dfucast_ble_op *op, uint32_t now)
 {
 	struct dfucast_ble_conn *next = NULL;
-	bool sought = false;
+	bool sought = central->listen;
 
 	if (central->radio_retrying)
 		return false;

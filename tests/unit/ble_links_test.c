@@ -87,6 +87,28 @@ static void idle_links_are_slow(void **state)
 	nothing();
 }
 
+static void slow_and_listening_by_word(void **state)
+{
+	const struct dfucast_ble_handle handle = handle_of(0, 1);
+
+	(void)state;
+	open_one(0, handle);
+	central.slow = true;
+	does(DFUCAST_BLE_OP_PARAMS);
+	assert_int_equal(op.params.interval, 400);
+	has(handle, op.params);
+	central.listen = true;
+	does(DFUCAST_BLE_OP_SCAN_START);
+	assert_false(advertises(2));
+	central.slow = false;
+	does(DFUCAST_BLE_OP_PARAMS);
+	assert_int_equal(op.params.interval, central.slots.interval);
+	has(handle, op.params);
+	central.listen = false;
+	does(DFUCAST_BLE_OP_SCAN_STOP);
+	nothing();
+}
+
 /* A peer that will not have it is left in peace. */
 static void parameters_are_not_forced(void **state)
 {
@@ -310,6 +332,7 @@ int main(void)
 	    cmocka_unit_test_setup(the_stock_wish_is_refused, setup),
 	    cmocka_unit_test_setup(more_links_more_interval, setup),
 	    cmocka_unit_test_setup(idle_links_are_slow, setup),
+	    cmocka_unit_test_setup(slow_and_listening_by_word, setup),
 	    cmocka_unit_test_setup(parameters_are_not_forced, setup),
 	    cmocka_unit_test_setup(silence_is_needs_pairing, setup),
 	    cmocka_unit_test_setup(silence_mended_by_pairing, setup),

@@ -137,6 +137,35 @@ static void addresses_are_compared_with_their_type(void **state)
 	assert_false(dfucast_ble_address_equal(&a, &b));
 }
 
+static void addresses_have_a_text(void **state)
+{
+	static const char *const bad[] = {"",
+					  "C0:01:02:03:04",
+					  "C0:01:02:03:04:0G",
+					  "C0-01-02-03-04-05",
+					  "C0:01:02:03:04:05,",
+					  "C0:01:02:03:04:05,public",
+					  "C0:01:02:03:04:05,randoms",
+					  "ble:",
+					  "udp:C0:01:02:03:04:05"};
+	struct dfucast_ble_address address;
+	char text[DFUCAST_BLE_ADDRESS_TEXT];
+
+	(void)state;
+	assert_true(dfucast_ble_address_parse("c0:01:02:03:04:aF", 17, &address));
+	assert_int_equal(address.type, 0);
+	assert_int_equal(address.bytes[0], 0xAF);
+	assert_int_equal(address.bytes[5], 0xC0);
+	assert_int_equal(dfucast_ble_address_format(&address, text), 17);
+	assert_memory_equal(text, "C0:01:02:03:04:AF", 17);
+	assert_true(dfucast_ble_address_parse("ble:C0:01:02:03:04:05,random", 28, &address));
+	assert_int_equal(address.type, 1);
+	assert_int_equal(dfucast_ble_address_format(&address, text), 24);
+	assert_memory_equal(text, "C0:01:02:03:04:05,random", 24);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(dfucast_ble_address_parse(bad[i], strlen(bad[i]), &address));
+}
+
 static void a_number_means_one_connection_at_a_time(void **state)
 {
 	struct dfucast_ble_door door = {0};
@@ -169,6 +198,7 @@ int main(void)
 	    cmocka_unit_test(broken_ones_do_no_harm),
 	    cmocka_unit_test(periods_are_learned),
 	    cmocka_unit_test(addresses_are_compared_with_their_type),
+	    cmocka_unit_test(addresses_have_a_text),
 	    cmocka_unit_test(a_number_means_one_connection_at_a_time),
 	};
 

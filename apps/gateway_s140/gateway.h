@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
+ * The gateway on an nRF52840 with the S140 SoftDevice: SMP server on a UART, its fleet behind the radio. All memory is
+ * static, one gateway a program.
+ *
+ *     alone:    gateway_enable(), gateway_start(); SD_EVT_IRQHandler calls gateway_interrupt(); the main loop calls
+ *               gateway_poll() after each interrupt and at the time that it returns
+ *     beside:   gateway_start() once the application's SoftDevice is on; an observer calls gateway_observe(), the main
+ *               loop gateway_poll()
+ *
+ * In the second case the application's own links are lent where gateway_owner() says so, and come back as they were.
+ */
+#ifndef GATEWAY_S140_GATEWAY_H
+#define GATEWAY_S140_GATEWAY_H
+
+#include <dfucast/ble_fleet.h>
+
+#include "s140.h"
+
+#ifndef GATEWAY_LINKS
+#define GATEWAY_LINKS 8
+#endif
+/** Devices that a plan can name; more than links: waves. */
+#ifndef GATEWAY_TARGETS
+#define GATEWAY_TARGETS (GATEWAY_LINKS > 16 ? 40 : 24)
+#endif
+#ifndef GATEWAY_RING_BYTES
+#define GATEWAY_RING_BYTES 65536
+#endif
+/** The SoftDevice gives its links 64 KiB at most: beyond 14 links it has to be a smaller ATT_MTU. */
+#ifndef GATEWAY_MTU
+#define GATEWAY_MTU (GATEWAY_LINKS > 14 ? 151 : 247)
+#endif
+#ifndef GATEWAY_WRITE_QUEUE
+#define GATEWAY_WRITE_QUEUE (GATEWAY_LINKS > 14 ? 1 : 2)
+#endif
+/** DFUCAST_FRAMING_CONSOLE for stock tools, DFUCAST_FRAMING_COBS for hosts of your own: a third faster. */
+#ifndef GATEWAY_FRAMING
+#define GATEWAY_FRAMING DFUCAST_FRAMING_CONSOLE
+#endif
+
+/** The SoftDevice's configuration; also for dfucast_s140_ram_bytes(). */
+extern const struct dfucast_s140_settings gateway_settings;
+
+/** As dfucast_s140_enable(). */
+uint32_t gateway_enable(uint32_t *ram_start);
+/** Once the SoftDevice is on. @p application_answers: nrf_ble_gatt or the like runs beside. @return an NRF_ error */
+uint32_t gateway_start(bool application_answers);
+void gateway_interrupt(void);
+void gateway_observe(const ble_evt_t *event);
+/** One round. @return when to call again at the latest, ms */
+uint32_t gateway_poll(void);
+/** A link of the application's is there (again): lent if the present plan names it. As dfucast_s140_adopt(). */
+bool gateway_offer(uint16_t conn_handle, const struct dfucast_ble_address *address,
+		   const ble_gap_conn_params_t *params, uint16_t att_mtu);
+/** True while the gateway works on this link: the application leaves its parameters alone. */
+bool gateway_uses(uint16_t conn_handle);
+
+/** The application's: whether this device's link is its own. In gateway_alone.c: never. */
+enum dfucast_ble_ownership gateway_owner(const struct dfucast_ble_address *address, uint16_t *conn_handle,
+					 ble_gap_conn_params_t *params, uint16_t *att_mtu);
+
+/** For tests and displays. */
+extern struct dfucast_gateway gateway_core;
+extern struct dfucast_s140 gateway_port;
+
+#endif

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
+ * The S140 gateway's firmware, all but its board, on a fake SoftDevice: a host hands over a plan and an image over a
+ * console line, six peripherals behind the radio are updated, two of them over links that the application owns; and one
+ * plan after another with other devices. Seeds 1 … 6, with and without broken links.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <dfucast/framing.h>
+#include <dfucast/host.h>
+
+#include "../../apps/gateway_s140/board.h"
+#include "../../apps/gateway_s140/gateway.h"
+#include "../../src/central/central_internal.h"
+#include "../fake/s140.h"
+
+#define DEVICES 6u
+#define IMAGE_BYTES 20000u /* the ring is smaller */
+#define FACTORY_BYTES 6000u
+#define LIMIT_MS (20u * 60u * 1000u)
+#define LINE_BYTES 4096u
+#define SEEDS 6u
+
+void dfucast_port_assert_failed(const char *file, int line)
+{
+	fprintf(stderr, "assert at %s:%d\n", file, line);
+	abort();
+}
+
+struct line {
+	uint8_t bytes[LINE_BYTES];
+	size_t length;
+};
+
+static struct {
+	struct s140 *sd;
+	struct sim_peer peers[DEVICES];
+	struct s140_device radio_devices[DEVICES];
+	struct s140_counts counts;
+	uint8_t image[IMAGE_BYTES];
+	uint8_t factory[FACTORY_BYTES];
+	uint8_t sha[32], hash[32];
+	struct line to_gateway, to_host;
+	uint8_t hashed[2][IMAGE_BYTES];
+	size_t hashed_bytes[2];
+	uint16_t owned;
+	struct {
+		bool there;
+		uint16_t conn_handle;
+		ble_gap_conn_params_t params;
+	} links[DEVICES]; /* the application's */
+	/* the host */
+	struct dfucast_host host;
+	struct dfucast_framing framing;
+	struct dfucast_smp_fleet_plan plan;
+	struct dfucast_smp_fleet_target targets[DEVICES];
+	char texts[DEVICES][DFUCAST_BLE_ADDRESS_TEXT];
+	uint8_t frame[600];
+	uint8_t rx_frame[1200];
+	unsigned int done, reports;
+	uint32_t sent_bytes;
+	int32_t err;
+} world;
+
+/* ---- the board ---- */
+
+uint32_t board_now(void)
+{
+	return s140_now(world.sd);
+}
+
+static size_t take_line(struct line *line, uint8_t *bytes, size_t capacity)
+{
+	size_t length = line->length < capacity ? line->length : capacity;
+
+	memcpy(bytes, line->bytes, length);
+	line->length -= length;
+	memmove(line->bytes, line->bytes + length, line->length);
+	return length;
+}
+
+size_t board_host_read(uint8_t *bytes, size_t capacity)
+{
+	return take_line(&world.to_gateway, bytes, capacity);
+}
+
+size_t board_host_room(void)
+{
+	return LINE_BYTES - world.to_host.length;
+}
+
+bool board_host_idle(void)
+{
+	return world.to_host.length == 0;
+}
+
+void board_host_write(const uint8_t *bytes, size_t length)
+{
+	assert_true(length <= board_host_room());
+	memcpy(world.to_host.bytes + world.to_host.length, bytes, length);
+	world.to_host.length += length;
+}
+
+void board_mask(void *context)
+{
+	(void)context;
+	s140_irq_disable(world.sd);
+}
+
+void board_unmask(void *context)
+{
+	(void)context;
+	s140_irq_enable(world.sd);
+}
+
+void board_pend(void *context)
+{
+	(void)context;
+	s140_irq_pend(world.sd);
+}
+
+uint32_t board_secure(void *context, uint16_t conn_handle)
+{
+	(void)context;
+	return s140_secure(conn_handle);
+}
+
+static bool hash_start(void *context)
+{
+	*(size_t *)context = 0;
+	return true;
+}
+
+static bool hash_update(void *context, const uint8_t *bytes, size_t length)
+{
+	size_t *used = context;
+	uint8_t *hashed = world.hashed[used - world.hashed_bytes];
+
+	assert_true(length <= IMAGE_BYTES - *used);
+	memcpy(hashed + *used, bytes, length);
+	*used += length;
+	return true;
+}
+
+static bool hash_finish(void *context, uint8_t digest[32])
+{
+	const size_t *used = context;
+
+	sim_peer_sha256(world.hashed[used - world.hashed_bytes], *used, digest);
+	return true;
+}
+
+struct dfucast_sha256 board_sha256(unsigned int index)
+{
+	return (struct dfucast_sha256){&world.hashed_bytes[index], hash_start, hash_update, hash_finish};
+}
+
+uint32_t board_boot_id(void)
+{
+	return 7;
+}
+
+uint16_t board_allowed(const struct dfucast_ble_address **addresses)
+{
+	(void)addresses;
+	return 0;
+}
+
+void board_reset(void)
+{
+	fail();
+}
+
+/* ---- the application beside it: it owns the first links ---- */
+
+static uint16_t device_of(const struct dfucast_ble_address *address)
+{
+	return address->bytes[0];
+}
+
+enum dfucast_ble_ownership gateway_owner(const struct dfucast_ble_address *address, uint16_t *conn_handle,
+					 ble_gap_conn_params_t *params, uint16_t *att_mtu)
+{
+	uint16_t device = device_of(address);
+
+	*att_mtu = 0;
+	if (device >= world.owned)
+		return DFUCAST_BLE_NOT_OWNED;
+	*conn_handle = world.links[device].conn_handle;
+	*params = world.links[device].params;
+	return world.links[device].there ? DFUCAST_BLE_LENT : DFUCAST_BLE_OWNED_AWAY;
+}
+
+static void application(void *context, const ble_evt_t *event)
+{
+	const ble_gap_evt_t *gap = &event->evt.gap_evt;
+
+	(void)context;
+	if (event->header.evt_id == BLE_GAP_EVT_CONNECTED) {
+		struct dfucast_ble_address address = {.type = 1};
+		uint16_t device = gap->params.connected.peer_addr.addr[0];
+
+		assert_true(device < world.owned);
+		memcpy(address.bytes, gap->params.connected.peer_addr.addr, 6);
+		world.links[device].there = true;
+		world.links[device].conn_handle = gap->conn_handle;
+		world.links[device].params = gap->params.connected.conn_params;
+		(void)gateway_offer(gap->conn_handle, &address, &world.links[device].params, 0);
+	} else if (event->header.evt_id == BLE_GAP_EVT_DISCONNECTED) {
+		for (uint16_t i = 0; i < world.owned; i++) {
+			if (world.links[i].conn_handle == gap->conn_handle)
+				world.links[i].there = false;
+		}
+	}
+}
+
+static void interrupt(void *context)
+{
+	(void)context;
+	gateway_interrupt();
+}
+
+static uint16_t meant(void *context, uint16_t handle)
+{
+	const struct dfucast_ble_central *central = &gateway_port.central;
+
+	(void)context;
+	for (unsigned int i = 0; i < central->config.conn_count; i++) {
+		const struct dfucast_ble_conn *conn = &central->config.conns[i];
+
+		if (conn->state >= CENTRAL_SETUP && conn->handle.index == handle)
+			return central->config.targets[conn->target].address.bytes[0];
+	}
+	return S140_NOBODY;
+}
+
+/* ---- the host ---- */
+
+static void reported(void *context, const struct dfucast_smp_fleet_report *report)
+{
+	(void)context;
+	world.reports++;
+	world.done += report->state == DFUCAST_STATE_DONE;
+	world.sent_bytes += report->sent_bytes;
+	if (report->state != DFUCAST_STATE_DONE)
+		world.err = report->err;
+	assert_true(report->rssi == -70 || report->rssi == 0);
+}
+
+static void host_take(void *context, const uint8_t *frame, size_t length)
+{
+	(void)context;
+	dfucast_host_recv(&world.host, frame, length, board_now());
+}
+
+static void host_round(void)
+{
+	const struct dfucast_frame_sink sink = {NULL, host_take};
+	const struct dfucast_frame_source source = dfucast_host_frame_source(&world.host);
+	uint8_t bytes[DFUCAST_FRAMING_SEND_BYTES_MIN];
+	uint32_t offset, wanted;
+	size_t length;
+
+	while ((length = take_line(&world.to_host, bytes, sizeof(bytes))) > 0)
+		dfucast_framing_recv(&world.framing, bytes, length, &sink);
+	dfucast_host_tick(&world.host, board_now());
+	while (dfucast_host_want(&world.host, &offset, &wanted))
+		assert_true(
+		    dfucast_host_feed(&world.host, offset, world.image + offset, wanted, board_now()) > 0);
+	while (LINE_BYTES - world.to_gateway.length >= sizeof(bytes) &&
+	       (length = dfucast_framing_send(&world.framing, &source, bytes, sizeof(bytes))) > 0) {
+		memcpy(world.to_gateway.bytes + world.to_gateway.length, bytes, length);
+		world.to_gateway.length += length;
+	}
+}
+
+/* The plan names devices [first, first + count). */
+static void host_begin(uint16_t first, uint16_t count)
+{
+	const struct dfucast_host_config config = {.plan = &world.plan,
+						   .targets = world.targets,
+						   .target_count = count,
+						   .frame = world.frame,
+						   .frame_bytes = sizeof(world.frame),
+						   .report = reported};
+
+	world.plan = (struct dfucast_smp_fleet_plan){.canary = 1,
+						     .max_failed = 1,
+						     .gather_ms = 5000,
+						     .image_bytes = IMAGE_BYTES,
+						     .header = world.image,
+						     .header_bytes = 32,
+						     .hash = world.hash,
+						     .hash_bytes = 32,
+						     .sha = world.sha,
+						     .sha_bytes = 32};
+	for (uint16_t i = 0; i < count; i++) {
+		const struct dfucast_ble_address address = {1, {(uint8_t)(first + i), 0, 0, 0, 0, 0xC0}};
+
+		world.targets[i] = (struct dfucast_smp_fleet_target){
+		    .id = {world.texts[i], (uint16_t)dfucast_ble_address_format(&address, world.texts[i])},
+		    .passkey = DFUCAST_SMP_FLEET_NO_PASSKEY};
+	}
+	world.done = world.reports = 0;
+	dfucast_framing_init(&world.framing, DFUCAST_FRAMING_CONSOLE, world.rx_frame, sizeof(world.rx_frame));
+	dfucast_host_init(&world.host, &config);
+	dfucast_host_start(&world.host, board_now());
+}
+
+static void run(void)
+{
+	uint32_t limit = board_now() + LIMIT_MS;
+
+	while (world.host.state < DFUCAST_HOST_DONE && (int32_t)(board_now() - limit) < 0) {
+		uint32_t deadline, other;
+
+		host_round();
+		deadline = gateway_poll();
+		if (world.to_host.length > 0 || world.to_gateway.length > 0)
+			deadline = board_now() + 1; /* the wire takes its time */
+		if (dfucast_host_deadline(&world.host, &other) && (int32_t)(other - deadline) < 0)
+			deadline = other;
+		s140_wait(world.sd, deadline);
+	}
+}
+
+/* ---- runs ---- */
+
+static void begin(uint64_t seed, uint8_t drops, uint16_t owned)
+{
+	static const uint8_t old_version[4] = {1, 0, 0, 0};
+	static const uint8_t new_version[4] = {1, 1, 0, 7};
+	static const uint16_t mtus[] = {247, 498, 23};
+	const struct s140_config config = {.seed = seed,
+					   .devices = world.radio_devices,
+					   .count = DEVICES,
+					   .links_max = GATEWAY_LINKS,
+					   .write_queue = GATEWAY_WRITE_QUEUE,
+					   .drops_max = drops,
+					   .interrupt = interrupt,
+					   .meant = meant};
+	struct sim_peer_image made;
+	struct sim_peer_config peer;
+
+	memset(&world, 0, sizeof(world));
+	world.owned = owned;
+	sim_peer_image_make(world.factory, FACTORY_BYTES, old_version, 1);
+	sim_peer_image_make(world.image, IMAGE_BYTES, new_version, 2);
+	assert_true(sim_peer_image_look(world.image, IMAGE_BYTES, &made));
+	memcpy(world.hash, made.hash, sizeof(world.hash));
+	sim_peer_sha256(world.image, IMAGE_BYTES, world.sha);
+	sim_peer_config_default(&peer);
+	peer.buf_size = 512;
+	peer.reassembly = true;
+	peer.slot_bytes = 32768;
+	for (uint16_t i = 0; i < DEVICES; i++) {
+		sim_peer_init(&world.peers[i], &peer, world.factory, FACTORY_BYTES, 0);
+		world.radio_devices[i] =
+		    (struct s140_device){.peer = &world.peers[i], .mtu = mtus[i % 3], .owned = i < owned};
+	}
+	world.sd = s140_start(&config);
+	uint32_t ram_start = 0x20010000;
+
+	assert_int_equal(gateway_enable(&ram_start), NRF_SUCCESS);
+	assert_int_equal(gateway_start(false), NRF_SUCCESS);
+	gateway_port.config.hooks.application = application;
+}
+
+static void end(void)
+{
+	s140_stop(world.sd, &world.counts);
+	assert_int_equal(world.counts.misdirected, 0);
+	for (uint16_t i = 0; i < DEVICES; i++)
+		sim_peer_free(&world.peers[i]);
+}
+
+static void updates(uint16_t first, uint16_t count)
+{
+	host_begin(first, count);
+	run();
+	assert_int_equal(world.host.state, DFUCAST_HOST_DONE);
+	assert_int_equal(world.reports, count);
+	if (world.done != count)
+		fail_msg("%u of %u done: %s", world.done, count, dfucast_err_name(world.err));
+	for (uint16_t i = first; i < first + count; i++) {
+		assert_true(sim_peer_is_updated(&world.peers[i]));
+		assert_memory_equal(world.peers[i].slots[0].bytes, world.image, IMAGE_BYTES);
+	}
+}
+
+static void a_host_updates_all(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		begin(seed, seed % 2, 0);
+		updates(0, DEVICES);
+		assert_true(gateway_core.cast.ring.wraps >= 1);
+		assert_true(world.sent_bytes >= DEVICES * (IMAGE_BYTES - 32u));
+		end();
+	}
+}
+
+/* The same index of a plan means another device in the next one. */
+static void one_plan_after_another(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		begin(seed, 0, 0);
+		updates(0, 2);
+		for (uint16_t i = 2; i < DEVICES; i++)
+			assert_false(sim_peer_is_updated(&world.peers[i]));
+		updates(3, 3);
+		assert_false(sim_peer_is_updated(&world.peers[2]));
+		end();
+	}
+}
+
+static void links_of_the_application_are_lent(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		begin(seed, seed % 2, 2);
+		updates(0, DEVICES);
+		/* The last ones are given back while the host reads its reports. */
+		for (uint32_t limit = board_now() + 30000; (int32_t)(board_now() - limit) < 0;)
+			s140_wait(world.sd, gateway_poll());
+		for (uint16_t i = 0; i < 2; i++) {
+			ble_gap_conn_params_t params;
+
+			assert_true(world.links[i].there);
+			assert_false(gateway_uses(world.links[i].conn_handle));
+			params = s140_params(world.sd, world.links[i].conn_handle);
+			assert_int_equal(params.max_conn_interval, 80);
+		}
+		end();
+	}
+}
+
+/* Who is there, by the fleet's scan: asked for twice, for the first question begins the listening. */
+static void the_scan_names_who_is_there(void **state)
+{
+	struct dfucast_smp_fleet_seen seen;
+	const struct dfucast_gateway_port *port;
+	unsigned int count = 0;
+
+	(void)state;
+	begin(1, 0, 0);
+	port = gateway_core.config.port;
+	assert_false(port->seen(port->context, 0, &seen));
+	for (unsigned int i = 0; i < 3000; i++)
+		s140_wait(world.sd, gateway_poll());
+	assert_true(world.sd != NULL);
+	while (port->seen(port->context, count, &seen)) {
+		assert_int_equal(seen.protocol, 0);
+		assert_int_equal(seen.rssi, -70);
+		assert_int_equal(seen.id.length, 24);
+		assert_true(seen.period_ms > 0);
+		count++;
+	}
+	assert_int_equal(count, DEVICES);
+	end();
+	assert_true(world.counts.reports > DEVICES);
+	assert_int_equal(world.counts.connects, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_host_updates_all),
+	    cmocka_unit_test(one_plan_after_another),
+	    cmocka_unit_test(links_of_the_application_are_lent),
+	    cmocka_unit_test(the_scan_names_who_is_there),
+	};
+
+	return cmocka_run_group_tests_name("S140 gateway", tests, NULL, NULL);
+}
