@@ -135,7 +135,7 @@ def tty(target):
 # ---- the gateway, as a host that knows it -----------------------------------------------------------------------
 
 FLEET, STATISTICS = 3580, 2
-CAPABILITIES, STATUS, REPORT, LOG = 0, 8, 9, 10
+CAPABILITIES, STATUS, REPORT, LOG, RELAY = 0, 8, 9, 10, 11
 OVER = 4  # enum dfucast_smp_fleet_state
 DONE = 11  # enum dfucast_state
 STATUS_NAMES = ("now", "state", "next", "low", "high", "eta_s", "ended", "waiting", "host_bytes", "host_dropped_bytes",
@@ -179,6 +179,12 @@ class Host(smp.Client):
             if answer["off"] == offset + len(body["data"]):
                 taken = answer["off"]
             offset = answer["off"]
+
+    def relay(self, target, op, group, command, body, sequence=77, timeout=10):
+        """One request to one target and its answer, as frames that the gateway need not understand."""
+        inner = smp.pack(op, group, command, sequence, body)
+        answer = self.request(smp.WRITE, FLEET, RELAY, {"id": target, "frame": inner}, timeout)
+        return smp.Frame(answer["frame"]) if "frame" in answer else answer
 
     def counters(self):
         return self.request(smp.READ, STATISTICS, 0, {"name": "gateway"})["fields"]

@@ -167,6 +167,22 @@ def test_power_cut(fleet, gateway, tmp_path, when):
     assert_updated(one, fleet, image, version)
 
 
+def test_relay(fleet, gateway):
+    """Any request to any of the devices, through the gateway and back."""
+    one = gateway()
+    with host(one) as client:
+        for number, board in enumerate(fleet, 1):
+            answer = client.relay(f"uart{number}", smp.WRITE, smp.OS, smp.ECHO, {"d": f"board {number}"})
+            assert (answer.op, answer.sequence, answer.body) == (smp.WRITE_RESPONSE, 77, {"r": f"board {number}"})
+            listed = client.relay(f"uart{number}", smp.READ, smp.IMG, smp.STATE, {}).body["images"]
+            assert listed[0]["active"] and board.read_flash().find(listed[0]["hash"]) > 0
+        answer = client.relay("uart9", smp.READ, smp.OS, smp.PARAMS, {})
+        assert answer["err"] == {"group": mps2.FLEET, "rc": 1}, answer
+        # Longer than the device's own buffer, which its gateway knows.
+        answer = client.relay("uart1", smp.WRITE, smp.OS, smp.ECHO, {"d": "x" * 500})
+        assert answer == {"rc": 7}, answer
+
+
 def test_bad_host(fleet, gateway):
     """Noise, half frames, frames that are too long, requests that make no sense: clear errors or silence, no device hears
     of it, and the gateway goes on."""
