@@ -3,6 +3,7 @@
 gateway's host: the fleet's group, and a tty for other people's tools."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -82,6 +83,13 @@ class Mps2:
         stack = self.read_memory(bottom, top - bottom)
         return len(stack.lstrip(b"\xa5")), len(stack)
 
+    def record_stack(self):
+        """Keeps the highest stack_peak() seen of this very program, for ./dev size. @return (used, of)"""
+        used, size = self.stack_peak()
+        used = max(used, recorded_stack(self.elf) or 0)
+        stack_record(self.elf).write_text(json.dumps({"elf": fixtures.sha256_file(self.elf), "peak": used}))
+        return used, size
+
     def kill(self):
         """Power gone: RAM is lost. start() and go() bring it back, on the same ports."""
         if self.qmp:
@@ -104,6 +112,38 @@ def symbols(elf):
     """Name -> address, or size where the linker script says it as an absolute symbol."""
     text = subprocess.run(["arm-none-eabi-nm", elf], check=True, capture_output=True, text=True).stdout
     return {words[2]: int(words[0], 16) for line in text.splitlines() if len(words := line.split()) == 3}
+
+
+def stack_record(elf):
+    return elf.with_suffix(".stack.json")
+
+
+def recorded_stack(elf):
+    """The most stack that runs of this very program used; None: it was not run yet."""
+    try:
+        record = json.loads(stack_record(elf).read_text())
+    except (OSError, ValueError):
+        return None
+    return record["peak"] if record["elf"] == fixtures.sha256_file(elf) else None
+
+
+def measure_stack(program):
+    """One whole update of four boards. @return the most stack that it used"""
+    image = images.padded(images.with_version(fixtures.board_image(), 1, 1))
+    fleet = beds.start_boards(UARTS - 1)
+    gateway = Mps2(program, fleet).start()
+    try:
+        gateway.go()
+        with Host.open(gateway.target) as host:
+            host.upload_until(image, images.file_sha(image), len(image))
+            host.request(smp.WRITE, smp.OS, smp.RESET)
+            host.wait_over()
+            if any(report["state"] != DONE for report in host.reports()):
+                raise beds.BedError(f"no measurement: {host.reports()}")
+        return gateway.record_stack()[0]
+    finally:
+        for one in (gateway, *fleet):
+            one.stop()
 
 
 def announce(image, ring_bytes=0, canary=1):
