@@ -168,7 +168,7 @@ def test_power_cut(fleet, gateway, tmp_path, when):
     assert_updated(one, fleet, image, version)
 
 
-def test_relay(fleet, gateway):
+def test_relay(fleet, gateway, dfucast):
     """Any request to any of the devices, through the gateway and back."""
     one = gateway()
     with host(one) as client:
@@ -182,6 +182,11 @@ def test_relay(fleet, gateway):
         # Longer than the device's own buffer, which its gateway knows.
         answer = client.relay("uart1", smp.WRITE, smp.OS, smp.ECHO, {"d": "x" * 500})
         assert answer == {"rc": 7}, answer
+    via = ("--via", one.target, "--json")
+    assert dfucast("echo", "uart2", "hello", *via).events[0]["text"] == "hello"
+    assert dfucast("image", "list", "uart3", *via).events[0]["images"][0]["active"]
+    scanned = dfucast("scan", *via)
+    assert [e["target"] for e in scanned.events if e["event"] != "summary"] == [f"uart{n}" for n in range(1, 5)], scanned
 
 
 def test_bad_host(fleet, gateway):
