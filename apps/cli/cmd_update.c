@@ -25,6 +25,12 @@ static int check_options(const struct update_job *job)
 		    &job->cli.out, "--allow-downgrade and --upgrade-only exclude each other.",
 		    "Give one of them, or none: then equal versions are sent and lower ones are not.");
 	}
+	if (job->options.erase_settings &&
+	    (job->options.no_reset || job->options.mode == DFUCAST_MODE_UPLOAD)) {
+		return output_usage(&job->cli.out,
+				    "--erase-settings comes before a reset, and this run does not reset.",
+				    "Leave it out, or leave out --no-reset and --mode upload.");
+	}
 	if (job->options.dry_run && job->options.report_path != NULL) {
 		return output_usage(&job->cli.out, "A dry run does nothing that a report could show.",
 				    "Leave out --report or --dry-run.");
@@ -287,6 +293,7 @@ static void make_plan(struct update_job *job)
 	    .replace_pending = options->replace_pending,
 	    .no_reset = options->no_reset,
 	    .fresh = options->fresh,
+	    .erase_settings = options->erase_settings,
 	    .dry_run = options->dry_run,
 	    .matcher = &dfucast_update_matcher,
 	    .matches = job->matches.lines,

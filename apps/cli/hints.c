@@ -77,6 +77,9 @@ static const struct advice advice[] = {
     {DFUCAST_ERR_NOT_IN_LOADER, "the application runs, and an upload would overwrite the firmware loader",
      "Start its firmware loader (a button, or \"dfucast reset TARGET --boot-mode 1\"), then run the command "
      "again."},
+    {DFUCAST_ERR_SETTINGS_KEPT, "the device's settings could not be erased, so the new image was not started",
+     "Build CONFIG_MCUMGR_GRP_ZBASIC_STORAGE_ERASE into the firmware that runs now, or leave out "
+     "--erase-settings."},
     {DFUCAST_ERR_NEVER_RETURNED, "the device did not come back after its reset",
      "Look at the device: power-cycle it, and read its console; MCUboot reverts at a reset."},
     {DFUCAST_ERR_REJECTED, "the bootloader refused the image",

@@ -50,6 +50,7 @@ struct update_options {
 	bool replace_pending;
 	bool no_reset;
 	bool fresh;
+	bool erase_settings;
 	bool dry_run;
 };
 

@@ -20,6 +20,7 @@ enum key {
 	KEY_ALLOW_NO_REVERT,
 	KEY_NO_RESET,
 	KEY_FRESH,
+	KEY_ERASE_SETTINGS,
 	KEY_DRY_RUN,
 	KEY_IMAGE,
 	KEY_KEY,
@@ -35,7 +36,6 @@ enum key {
 	KEY_LINKS,
 	KEY_WINDOW,
 	KEY_REPORT,
-	KEY_LATER,
 };
 
 static const struct argp_option options[] = {
@@ -64,6 +64,8 @@ static const struct argp_option options[] = {
      "Only look: ask every device, change nothing, and tell what would be done and why, how many bytes and "
      "minutes",
      2},
+    {"erase-settings", KEY_ERASE_SETTINGS, 0, 0,
+     "Erase each device's settings and bonds before the new image starts; what cannot is not updated", 2},
     {"fresh", KEY_FRESH, 0, 0, "Ignore what devices hold already: erase and send everything", 2},
     {0, 0, 0, 0, "Safety", 3},
     {"canary", KEY_CANARY, "K", 0,
@@ -106,8 +108,6 @@ static const struct argp_option options[] = {
     {0, 0, 0, 0, "Output", 6},
     {"report", KEY_REPORT, "FILE.html", 0,
      "Write a page of the run: a timeline of each device, versions, rates, what was sent twice, errors", 6},
-    {0, 0, 0, 0, "Still to come", 7},
-    {"erase-settings", KEY_LATER, 0, 0, "Comes with the settings group", 7},
     {0, 0, 0, 0, "Common", 8},
     {0},
 };
@@ -226,17 +226,6 @@ static void add_match(struct argp_state *state, struct update_options *update, c
 	add_word(state, &update->match, &update->match_count, text);
 }
 
-/* The option that follows is known but not built yet: say so by its name. */
-static void later(struct argp_state *state)
-{
-	int at = state->next > 1 ? state->next - 1 : 1;
-
-	if (state->argv[at][0] != '-' && at > 1) {
-		at--;
-	}
-	argp_error(state, "%s comes with a later version; see `dfucast update --help`", state->argv[at]);
-}
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
 	struct update_options *update = state->input;
@@ -308,6 +297,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		update->unfit = "dry-run";
 		update->dry_run = true;
 		break;
+	case KEY_ERASE_SETTINGS:
+		update->unfit = "erase-settings";
+		update->erase_settings = true;
+		break;
 	case KEY_FRESH:
 		update->fresh = true;
 		break;
@@ -318,9 +311,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		update->image = number(state, "image", argument, 0, 2);
 		break;
 	case KEY_SLOT:
+		update->unfit = "slot";
 		update->slot = number(state, "slot", argument, 0, 1);
 		break;
 	case KEY_BOOTLOADER:
+		update->unfit = "bootloader";
 		read_bootloader(state, update, argument);
 		break;
 	case KEY_SLOT_SIZE:
@@ -357,9 +352,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		break;
 	case KEY_REPORT:
 		update->report_path = argument;
-		break;
-	case KEY_LATER:
-		later(state);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

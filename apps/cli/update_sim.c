@@ -71,7 +71,8 @@ static int make_options(struct update_job *job, struct sim_fleet_options *fleet)
 		snprintf(what, sizeof(what), "sim:%zu?%.60s: %.100s.", job->targets.count, at, wrong);
 		return output_usage(
 		    &job->cli.out, what,
-		    "Keys: seed, loss, board, mode, slot, links, drops, slow, slow_loss, slow_from_ms, "
+		    "Keys: seed, loss, board, mode, slot, no_storage, links, drops, slow, slow_loss, "
+		    "slow_from_ms, "
 		    "never_returns, "
 		    "reverts, "
 		    "power, "

@@ -65,6 +65,7 @@ extern "C" {
 	X(NOT_KEPT, -68, "erased_by_bootloader")                                                             \
 	X(SINGLE_SLOT, -69, "single_slot")                                                                   \
 	X(NOT_IN_LOADER, -70, "not_in_loader")                                                               \
+	X(SETTINGS_KEPT, -71, "settings_not_erased")                                                         \
 	X(IMAGE_MAGIC, -80, "not_an_image")                                                                  \
 	X(IMAGE_TRUNCATED, -81, "image_truncated")                                                           \
 	X(IMAGE_TLV, -82, "image_tlv")                                                                       \

@@ -97,6 +97,8 @@ struct dfucast_update_plan {
 	bool allow_no_revert; /**< also devices whose bootloader cannot go back to the image that runs now */
 	bool
 	    proven; /**< every byte has matched the image's hash already: else no device's only image is touched */
+	bool
+	    erase_settings; /**< before the image is marked: the device's storage, settings and bonds, old and new */
 	bool replace_pending; /**< overwrite another image that waits for the next reset */
 	bool no_reset;        /**< stop after marking the image: the device's next own reset starts it */
 	bool dry_run; /**< only look: ends at the first request that would change something, see below */
@@ -142,6 +144,7 @@ enum dfucast_update_state {
 	DFUCAST_UPDATE_STREAM,   /**< image bytes and their answers */
 	DFUCAST_UPDATE_VERIFY,   /**< answer: image list shows the hash */
 	DFUCAST_UPDATE_READY,    /**< activate(): barrier and canary */
+	DFUCAST_UPDATE_SETTINGS, /**< answer: storage erased, where the plan asks for it */
 	DFUCAST_UPDATE_TEST,     /**< answer: marked to start */
 	DFUCAST_UPDATE_PRECHECK, /**< answer: image list, exactly the plan's image is pending */
 	DFUCAST_UPDATE_RESET,    /**< answer: will reset */

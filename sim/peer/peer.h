@@ -88,6 +88,7 @@ struct sim_peer_config {
 	bool slot_info;     /**< answers slot info */
 	bool legacy_rc;     /**< rc 0 beside every success */
 	bool frugal;        /**< list: only true flags, no splitStatus */
+	bool no_storage;    /**< no group 63: its storage cannot be erased */
 	bool image_check;   /**< compares the file's SHA-256: `match` */
 	bool erase_pending; /**< a pending slot may be erased and uploaded to */
 	bool progressive;   /**< erases page by page while writing, not all at the first chunk */
@@ -182,7 +183,10 @@ struct sim_peer {
 	uint32_t requests; /**< whole messages that arrived */
 	uint32_t uploads;  /**< of these, uploads behind a first chunk */
 	uint32_t boots;
-	uint32_t swap_resumes; /**< swaps that a power cut interrupted */
+	uint32_t storage_erases; /**< group 63 */
+	uint32_t storage_boots;  /**< boots before the last of them */
+	uint8_t storage_by;      /**< slot that ran then */
+	uint32_t swap_resumes;   /**< swaps that a power cut interrupted */
 	uint32_t lost_for_buffers;
 	uint32_t lost_for_size;
 	uint32_t no_memory;        /**< requests answered with ENOMEM */

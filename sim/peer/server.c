@@ -109,6 +109,8 @@ static void put_error(const struct sim_peer_call *call, zcbor_state_t *out)
 	zcbor_map_end_encode(out, 2);
 }
 
+#define STORAGE_PAGES 8u
+
 static void dispatch(struct sim_peer_call *call)
 {
 	const struct sim_peer_fault *fault;
@@ -131,6 +133,13 @@ static void dispatch(struct sim_peer_call *call)
 		sim_peer_os_call(call);
 	} else if (call->group == 1) {
 		sim_peer_image_call(call);
+	} else if (call->group == 63 && call->op == 2 && call->command == 0 &&
+		   !call->peer->config.no_storage && call->peer->state != SIM_PEER_RECOVERY) {
+		call->peer->storage_erases++;
+		call->peer->storage_boots = call->peer->boots;
+		call->peer->storage_by = call->peer->active;
+		call->pages += STORAGE_PAGES;
+		call->cost_ms += STORAGE_PAGES * call->peer->config.page_erase_ms;
 	} else {
 		call->rc = 8;
 	}

@@ -50,6 +50,7 @@ static void place_slots(struct sim_peer_config *config, const uint8_t *image)
 void fleet_peer_config(const struct sim_fleet *fleet, struct sim_peer_config *config)
 {
 	sim_air_server_config(config, &fleet->options.air);
+	config->no_storage = fleet->options.no_storage != 0;
 	if (fleet->options.boot_mode == SIM_FLEET_NOBODY) {
 		return;
 	}

@@ -354,11 +354,11 @@ int dfucast_smp_build_finish(struct dfucast_smp_build *build, struct dfucast_smp
 		return DFUCAST_ERR_SPACE;
 	}
 	struct dfucast_smp_header header = {
-	    .op = (uint8_t)(what >> 12),
+	    .op = (uint8_t)(what >> 14),
 	    .version = id.version,
 	    .sequence = id.sequence,
 	    .length = (uint16_t)body,
-	    .group = (what >> 8) & 0xFu,
+	    .group = (what >> 8) & 0x3Fu,
 	    .command = (uint8_t)what,
 	};
 

@@ -22,8 +22,8 @@
 
 #define DFUCAST_SMP_BODY_BYTES_MAX 0xFFFFu
 
-/** op, group and command of this client's own requests in 16 bits. */
-#define DFUCAST_SMP_BODY_WHAT(op, group, command) ((uint16_t)((op) << 12 | (group) << 8 | (command)))
+/** op, group (up to 63) and command of this client's own requests in 16 bits. */
+#define DFUCAST_SMP_BODY_WHAT(op, group, command) ((uint16_t)((op) << 14 | (group) << 8 | (command)))
 #define DFUCAST_SMP_BODY_READ(group, command) DFUCAST_SMP_BODY_WHAT(DFUCAST_SMP_READ, group, command)
 #define DFUCAST_SMP_BODY_WRITE(group, command) DFUCAST_SMP_BODY_WHAT(DFUCAST_SMP_WRITE, group, command)
 

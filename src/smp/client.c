@@ -22,6 +22,7 @@ static const uint16_t requests[DFUCAST_SMP_REQUEST_COUNT] = {
     [DFUCAST_SMP_REQUEST_IMG_UPLOAD] = DFUCAST_SMP_BODY_WRITE(DFUCAST_SMP_GROUP_IMG, DFUCAST_SMP_IMG_UPLOAD),
     [DFUCAST_SMP_REQUEST_IMG_ERASE] = DFUCAST_SMP_BODY_WRITE(DFUCAST_SMP_GROUP_IMG, DFUCAST_SMP_IMG_ERASE),
     [DFUCAST_SMP_REQUEST_IMG_SLOTS] = DFUCAST_SMP_BODY_READ(DFUCAST_SMP_GROUP_IMG, DFUCAST_SMP_IMG_SLOTS),
+    [DFUCAST_SMP_REQUEST_STORAGE_ERASE] = DFUCAST_SMP_BODY_WRITE(DFUCAST_SMP_GROUP_ZEPHYR, 0),
 };
 
 int dfucast_smp_request_encode(uint8_t *frame, size_t capacity, struct dfucast_smp_id id,
@@ -73,7 +74,7 @@ int dfucast_smp_client_match(const struct dfucast_smp_client *client, const stru
 		uint32_t asked = pending->offset;
 
 		if (pending->request != DFUCAST_SMP_REQUEST_RAW) {
-			asked = (uint32_t)(what >> 12) << 24 | (what & 0xFFFu);
+			asked = (uint32_t)(what >> 14) << 24 | (what & 0x3FFFu);
 		}
 		if (pending->sequence == header->sequence && asked == answered) {
 			return i;

@@ -240,6 +240,18 @@ static void reset_answer(const struct dfucast_update_plan *plan, struct dfucast_
 	}
 }
 
+/* The user wants the new image to start without the old one's settings: without that it is not started. */
+static void settings_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+			    const struct dfucast_smp_error *error, uint32_t now)
+{
+	if (error->rc == 0) {
+		update_set(u, UPDATE_SETTINGS_ERASED);
+		dfucast_update_enter(u, update_activation(u));
+	} else if (!later(plan, u, error, now)) {
+		dfucast_update_refuse(u, DFUCAST_ERR_SETTINGS_KEPT, error);
+	}
+}
+
 static void short_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			 enum dfucast_smp_request request, const uint8_t *body, size_t length, uint32_t now)
 {
@@ -272,6 +284,8 @@ static void short_answer(const struct dfucast_update_plan *plan, struct dfucast_
 		set_answer(plan, u, &error, now);
 	} else if (request == DFUCAST_SMP_REQUEST_RESET) {
 		reset_answer(plan, u, &error, now);
+	} else if (request == DFUCAST_SMP_REQUEST_STORAGE_ERASE) {
+		settings_answer(plan, u, &error, now);
 	} else if (!later(plan, u, &error, now)) {
 		/* Erase: whatever it says (servers differ about an empty slot), the first chunk's answer decides. */
 		update_clear(u, UPDATE_FRESH);

@@ -457,9 +457,12 @@ static void check_pending(const struct dfucast_update_plan *plan, struct dfucast
 	u->holds = DFUCAST_HOLDS_PENDING;
 	if (plan->no_reset) {
 		done(u, DFUCAST_HOLDS_PENDING);
-		return;
+	} else if (plan->erase_settings && !update_has(u, UPDATE_SETTINGS_ERASED)) {
+		dfucast_update_enter(
+		    u, DFUCAST_UPDATE_SETTINGS); /* it was marked already: first what runs was looked at */
+	} else {
+		dfucast_update_enter(u, DFUCAST_UPDATE_RESET);
 	}
-	dfucast_update_enter(u, DFUCAST_UPDATE_RESET);
 }
 
 void dfucast_update_judge(const struct dfucast_update_plan *plan, struct dfucast_update *u,

@@ -29,6 +29,7 @@ static const struct {
     STATE(STREAM, TAKING, UPLOADING, NONE),
     STATE(VERIFY, VERIFYING, VERIFYING, IMG_LIST),
     STATE(READY, VERIFIED, WAITING, NONE),
+    STATE(SETTINGS, ACTIVATING, TESTING, STORAGE_ERASE),
     STATE(TEST, ACTIVATING, TESTING, IMG_SET),
     STATE(PRECHECK, ACTIVATING, TESTING, IMG_LIST),
     STATE(RESET, ACTIVATING, REBOOTING, RESET),
@@ -212,7 +213,9 @@ static void start(const void *plan, void *device, uint32_t now)
 
 static void activate(const void *plan, void *device, uint32_t now)
 {
+	const struct dfucast_update_plan *p = plan;
 	struct dfucast_update *u = device;
+	enum dfucast_update_state first = update_activation(u);
 
 	if (u->state == DFUCAST_UPDATE_MUSTER) {
 		dfucast_update_begin_work(plan, u, true);
@@ -220,11 +223,15 @@ static void activate(const void *plan, void *device, uint32_t now)
 	}
 	DFUCAST_ASSERT(u->state == DFUCAST_UPDATE_READY);
 	u->reconnects = 0;
+	update_clear(u, UPDATE_SETTINGS_ERASED);
+	if (p->erase_settings && u->holds != DFUCAST_HOLDS_PENDING) {
+		first = DFUCAST_UPDATE_SETTINGS; /* if it cannot, nothing is marked yet */
+	}
 	if (update_has(u, UPDATE_LINK)) {
-		dfucast_update_enter(u, update_activation(u));
+		dfucast_update_enter(u, first);
 		return;
 	}
-	u->resume = (uint8_t)update_activation(u);
+	u->resume = (uint8_t)first;
 	u->limit_ms = now + update_wait_ms(plan);
 	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 }
@@ -354,6 +361,9 @@ static void lost(const struct dfucast_update_plan *plan, struct dfucast_update *
 		}
 		resume = (enum dfucast_update_state)u->resume;
 		break;
+	case DFUCAST_UPDATE_SETTINGS:
+		resume = DFUCAST_UPDATE_SETTINGS; /* erasing twice too */
+		break;
 	case DFUCAST_UPDATE_TEST:
 	case DFUCAST_UPDATE_PRECHECK:
 		resume = update_activation(u); /* testing twice is the same as once */
@@ -479,6 +489,9 @@ static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_
 		return;
 	}
 	switch (u->state) {
+	case DFUCAST_UPDATE_SETTINGS:
+		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_SETTINGS, err, now);
+		break;
 	case DFUCAST_UPDATE_TEST:
 	case DFUCAST_UPDATE_PRECHECK:
 		dfucast_update_reconnect(plan, u, update_activation(u), err, now);

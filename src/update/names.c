@@ -22,6 +22,7 @@ const char *dfucast_update_state_name(enum dfucast_update_state state)
 				    "stream\0"
 				    "verify\0"
 				    "ready\0"
+				    "settings\0"
 				    "test\0"
 				    "precheck\0"
 				    "reset\0"

@@ -261,12 +261,14 @@ void dfucast_update_sent(const void *plan, void *device, uint32_t now)
 		u->holds = update_has(u, UPDATE_IN_PLACE) ? DFUCAST_HOLDS_TORN : DFUCAST_HOLDS_PART;
 	}
 	if (tx->request != DFUCAST_SMP_REQUEST_IMG_UPLOAD) {
-		/* Erasing a slot takes as long as a first chunk's erase. */
-		dfucast_update_arm(u,
-				   tx->request == DFUCAST_SMP_REQUEST_IMG_ERASE
-				       ? (p->erase_ms ? p->erase_ms : 40000u)
-				       : update_timeout_ms(p),
-				   now);
+		uint32_t patience = update_timeout_ms(p);
+
+		if (tx->request == DFUCAST_SMP_REQUEST_IMG_ERASE) {
+			patience = p->erase_ms ? p->erase_ms : 40000u; /* as a first chunk's erase */
+		} else if (tx->request == DFUCAST_SMP_REQUEST_STORAGE_ERASE) {
+			patience = UPDATE_SETTINGS_MS;
+		}
+		dfucast_update_arm(u, patience, now);
 		return;
 	}
 	if (u->state == DFUCAST_UPDATE_FIRST) {

@@ -38,15 +38,16 @@ enum update_flag {
 	UPDATE_RUNS_OURS = 0x80000, /* the plan's image was seen active */
 	UPDATE_MODE_UNKNOWN = 0x8000,
 	UPDATE_SLOT_UNKNOWN = 0x10000,
-	UPDATE_SOAKED = 0x20000,           /* the soak is over, or there is none */
-	UPDATE_PROBES = 0x40000,           /* buf_count >= 3 is known: an echo may follow the first chunk */
-	UPDATE_HEARD = 0x200000,           /* it has answered something in this run */
-	UPDATE_WILL_RESET = 0x400000,      /* it said it would: not to be asked again */
-	UPDATE_ASKS_BOARD = 0x10000000u,   /* INFO: the board is asked for, else the name */
-	UPDATE_BOARD_UNTOLD = 0x20000000u, /* the plan asks for its board, and it does not tell */
-	UPDATE_NAME_UNTOLD = 0x40000000u,  /* the same for its name */
-	UPDATE_SELF_STARTS = 0x800000,     /* the next reset starts the image, nobody has to mark it */
-	UPDATE_IN_PLACE = 0x1000000,       /* it goes over the only application: slot 0 */
+	UPDATE_SOAKED = 0x20000,            /* the soak is over, or there is none */
+	UPDATE_PROBES = 0x40000,            /* buf_count >= 3 is known: an echo may follow the first chunk */
+	UPDATE_HEARD = 0x200000,            /* it has answered something in this run */
+	UPDATE_WILL_RESET = 0x400000,       /* it said it would: not to be asked again */
+	UPDATE_ASKS_BOARD = 0x10000000u,    /* INFO: the board is asked for, else the name */
+	UPDATE_BOARD_UNTOLD = 0x20000000u,  /* the plan asks for its board, and it does not tell */
+	UPDATE_NAME_UNTOLD = 0x40000000u,   /* the same for its name */
+	UPDATE_SELF_STARTS = 0x800000,      /* the next reset starts the image, nobody has to mark it */
+	UPDATE_SETTINGS_ERASED = 0x2000000, /* since activate() */
+	UPDATE_IN_PLACE = 0x1000000,        /* it goes over the only application: slot 0 */
 };
 
 /* struct dfucast_smp_pending.length, upload: a later answer, or a jump back, has made this request's own answer
@@ -71,8 +72,9 @@ enum update_flag {
 #define UPDATE_RTT_MS_FIRST 1000u /* time-out of an upload request before any round trip is known */
 #define UPDATE_RTT_MS_MIN 150u
 #define UPDATE_RTT_MS_MAX 5000u
-#define UPDATE_PROBE_MS 2000u /* pause between lists after a reset */
-#define UPDATE_BOOT_MS 1000u  /* silence wanted after the last boot output */
+#define UPDATE_PROBE_MS 2000u     /* pause between lists after a reset */
+#define UPDATE_SETTINGS_MS 10000u /* a storage partition is erased meanwhile */
+#define UPDATE_BOOT_MS 1000u      /* silence wanted after the last boot output */
 #define UPDATE_TX_TICKS                                                                                      \
 	100u /* looks, UPDATE_RTT_MS_MIN apart, at a frame that does not get out: then the link is stuck */
 

@@ -313,7 +313,6 @@ BAD_OPTIONS = [
     (["--match", "board"], "--match: "),
     (["--match", "colour=red"], "the keys are board, name, running and hash"),
 ]
-LATER = [["--erase-settings"]]
 
 
 @pytest.mark.parametrize("words,said", BAD_OPTIONS, ids=lambda w: " ".join(w) if isinstance(w, list) else "")
@@ -321,10 +320,10 @@ def test_bad_option(words, said, ports, tmp_path, good):
     assert said in refused_line(ports, tmp_path, good, *ports.to(), *words)
 
 
-@pytest.mark.parametrize("words", LATER, ids=lambda w: w[0])
-def test_option_still_to_come(words, ports, tmp_path, good):
-    said = refused_line(ports, tmp_path, good, *ports.to(), *words)
-    assert f"{words[0]} comes with a later version" in said
+def test_options_that_exclude_each_other(ports, tmp_path, good):
+    for more in (["--no-reset"], ["--mode", "upload"]):
+        said = refused_line(ports, tmp_path, good, *ports.to(), "--erase-settings", *more)
+        assert "this run does not reset" in said
 
 
 def test_nothing_named(ports, tmp_path, good):

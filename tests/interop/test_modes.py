@@ -13,6 +13,7 @@ import boards as beds
 import conftest
 import fixtures
 import images
+import smp
 from test_recovery import EXIT_TARGET, Mps2, assert_explained
 
 DAMAGING = pathlib.Path(conftest.DFUCAST).parent / "tests/dfucast_damaging"
@@ -160,3 +161,20 @@ def test_nothing_to_start(make_kept, version, dfucast):
     result, end = update(dfucast, version(1, 1), board, "--bootloader", "single-slot", "--allow-no-revert")
     assert (result.code, end["state"], end["version_after"]) == (0, "done", "1.1.0"), result
     assert running(board) == (0, "1.1.0", True)
+
+
+def test_erase_settings(board, version, dfucast, make_board, tmp_path, shipped_image):
+    """Zephyr's basic group is on this board, and missing on the other: that one runs what it ran, nothing armed."""
+    result, end = update(dfucast, version(1, 1), board, "--allow-no-revert", "--erase-settings")
+    assert (result.code, end["state"]) == (0, "done"), result
+    assert running(board) == (1, "1.1.0", True)
+
+    other = make_board()
+    path = tmp_path / "new.signed.bin"
+    path.write_bytes(images.with_version(shipped_image, 1, 1))
+    result, end = update(dfucast, path, other, "--erase-settings")
+    assert (result.code, end["error"], end["rc"], end["holds"]) == (EXIT_TARGET, "settings_not_erased", 8, "staged")
+    assert_explained(end)
+    with other.client() as client:
+        listed = client.request(smp.READ, smp.IMG, smp.STATE)["images"]
+    assert listed[0]["active"] and not any(image["pending"] for image in listed)

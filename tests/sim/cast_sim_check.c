@@ -45,8 +45,8 @@ static void trace(struct cast_sim_node *node, const struct sim_peer_event *event
 	static const struct {
 		uint16_t what; /* group, command, op as decimal digits */
 		const char *word;
-	} words[] = {{60, "params"}, {80, "mode"},  {160, "slots"}, {100, "list"}, {152, "erase"},
-		     {2, "echo"},    {52, "reset"}, {112, "first"}, {70, "info"}};
+	} words[] = {{60, "params"},     {80, "mode"}, {160, "slots"}, {100, "list"},  {152, "erase"},
+		     {6302, "settings"}, {2, "echo"},  {52, "reset"},  {112, "first"}, {70, "info"}};
 	unsigned int what = event->group * 100u + event->command * 10u + event->op;
 
 	if (what == 102) {

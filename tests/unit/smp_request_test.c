@@ -237,11 +237,12 @@ static int match_of(const struct dfucast_smp_client *client, uint8_t op, uint16_
 static void client_matches(void **state)
 {
 	static const uint8_t what[][3] = {
-	    [DFUCAST_SMP_REQUEST_ECHO] = {2, 0, 0},       [DFUCAST_SMP_REQUEST_RESET] = {2, 0, 5},
-	    [DFUCAST_SMP_REQUEST_PARAMS] = {0, 0, 6},     [DFUCAST_SMP_REQUEST_INFO] = {0, 0, 7},
-	    [DFUCAST_SMP_REQUEST_BOOTLOADER] = {0, 0, 8}, [DFUCAST_SMP_REQUEST_IMG_LIST] = {0, 1, 0},
-	    [DFUCAST_SMP_REQUEST_IMG_SET] = {2, 1, 0},    [DFUCAST_SMP_REQUEST_IMG_UPLOAD] = {2, 1, 1},
-	    [DFUCAST_SMP_REQUEST_IMG_ERASE] = {2, 1, 5},  [DFUCAST_SMP_REQUEST_IMG_SLOTS] = {0, 1, 6},
+	    [DFUCAST_SMP_REQUEST_ECHO] = {2, 0, 0},           [DFUCAST_SMP_REQUEST_RESET] = {2, 0, 5},
+	    [DFUCAST_SMP_REQUEST_PARAMS] = {0, 0, 6},         [DFUCAST_SMP_REQUEST_INFO] = {0, 0, 7},
+	    [DFUCAST_SMP_REQUEST_BOOTLOADER] = {0, 0, 8},     [DFUCAST_SMP_REQUEST_IMG_LIST] = {0, 1, 0},
+	    [DFUCAST_SMP_REQUEST_IMG_SET] = {2, 1, 0},        [DFUCAST_SMP_REQUEST_IMG_UPLOAD] = {2, 1, 1},
+	    [DFUCAST_SMP_REQUEST_IMG_ERASE] = {2, 1, 5},      [DFUCAST_SMP_REQUEST_IMG_SLOTS] = {0, 1, 6},
+	    [DFUCAST_SMP_REQUEST_STORAGE_ERASE] = {2, 63, 0},
 	};
 	struct dfucast_smp_client client;
 
