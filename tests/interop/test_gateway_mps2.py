@@ -142,6 +142,35 @@ def test_some_of_them(fleet, gateway, dfucast, tmp_path):
     assert [fleet[1].read_flash(), fleet[3].read_flash()] == others
 
 
+def test_a_board_that_falls_behind(fleet, gateway, dfucast_start, tmp_path):
+    """One board stands still for some seconds, in mid-stream, with a window of 8 KiB: the others go on, the host is called
+    back, and the one is caught up in a further pass."""
+    path, image, version = fleet.image(tmp_path, PADDED)
+    one = gateway("gateway_mps2_8k")
+    running = dfucast_start("update", path, "--json", "--via", one.target)
+    running.wait_event("target", target="uart2", state="uploading", offset_min=20_000)
+    fleet[1].pause()
+    time.sleep(5)  # ten times what it may hold the others back (straggle_ms)
+    fleet[1].resume()
+    result = running.finish(180)
+    assert result.code == 0 and result.summary["done"] == 4, result
+    assert result.summary["passes"] >= 2, result
+    assert len(image) < result.summary["host_bytes"] <= result.summary["passes"] * len(image), result
+    assert_updated(one, fleet, image, version)
+
+
+def test_a_board_that_loses_power(fleet, gateway, dfucast_start, tmp_path):
+    """In mid-stream; its flash keeps what it had, and it comes back. Everybody gets there."""
+    path, image, version = fleet.image(tmp_path, PADDED)
+    one = gateway("gateway_mps2_8k")
+    running = dfucast_start("update", path, "--json", "--via", one.target)
+    running.wait_event("target", target="uart2", state="uploading", offset_min=20_000)
+    fleet[1].restart(keep_flash=True)
+    result = running.finish(180)
+    assert result.code == 0 and result.summary["done"] == 4, result
+    assert_updated(one, fleet, image, version)
+
+
 @pytest.mark.parametrize("when", ["uploading", "swapping"])
 def test_power_cut(fleet, gateway, tmp_path, when):
     """The gateway forgets everything. Whoever sends the image again finds the devices where they were."""
