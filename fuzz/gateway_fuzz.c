@@ -71,7 +71,8 @@ static bool resolve(void *context, const struct dfucast_smp_fleet_target *wanted
 		    struct dfucast_gateway_target *target)
 {
 	(void)context;
-	target->address[0] = wanted->id.length > 0 ? (uint8_t)(wanted->id.text[0] % (TARGETS + 1u)) : TARGETS;
+	target->address[0] =
+	    wanted->id.length > 0 ? (uint8_t)((unsigned char)wanted->id.text[0] % (TARGETS + 1u)) : TARGETS;
 	return target->address[0] < TARGETS;
 }
 
