@@ -96,6 +96,8 @@ set(DFUCAST_CLI_SOURCES
   apps/cli/cmd_scan.c
   apps/cli/gateway_links.c
   apps/cli/gateway_sim.c
+  apps/cli/serve.c
+  apps/cli/serve_local.c
   apps/cli/serve_pty.c
   apps/cli/serve_udp.c
   apps/cli/report_html.c

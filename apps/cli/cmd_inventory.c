@@ -4,6 +4,7 @@
  * so a silent one delays nobody.
  */
 #define _GNU_SOURCE 1
+#include "serve.h"
 #include "session.h"
 #include <dfucast/smp_img.h>
 #include <stdlib.h>
@@ -340,7 +341,8 @@ int cmd_inventory(int argc, char **argv)
 					 "window an upload would use. Exit code 3 when one did not answer.\v"
 					 "Examples:\n"
 					 "  dfucast inventory --to udp:192.0.2.7 --to serial:/dev/ttyACM0\n"
-					 "  dfucast inventory --to @sensors.txt --csv > sensors.csv",
+					 "  dfucast inventory --to @sensors.txt --csv > sensors.csv\n"
+					 "  dfucast inventory --to sim:3      (virtual devices)",
 					 children,
 					 NULL,
 					 NULL};
@@ -352,7 +354,9 @@ int cmd_inventory(int argc, char **argv)
 	cli_parse(&argp, argc, argv, &parser);
 	output_init(&inventory.cli.out, argv[0], parser.common.json);
 	for (size_t i = 0; code == CLI_EXIT_OK && i < parser.to_count; i++)
-		code = cli_targets_add(&inventory.targets, parser.to[i], &inventory.cli.out);
+		code = serve_local_is(parser.to[i])
+			   ? serve_local_targets(&inventory.targets, parser.to[i], &inventory.cli.out)
+			   : cli_targets_add(&inventory.targets, parser.to[i], &inventory.cli.out);
 	free(parser.to);
 	if (code == CLI_EXIT_OK)
 		code = cli_open(&inventory.cli, argv[0], &parser.common);

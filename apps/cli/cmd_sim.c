@@ -18,6 +18,9 @@ struct sim_options {
 	long count;
 	long slot_kb;
 	const char *boards;
+	const char *image; /* NULL: one made here */
+	const char *keys;  /* of the model; "": none */
+	const char *info;
 };
 
 enum key {
@@ -26,6 +29,9 @@ enum key {
 	KEY_SLOT_KB,
 	KEY_BOARD,
 	KEY_PTY,
+	KEY_IMAGE,
+	KEY_SIM,
+	KEY_INFO,
 };
 
 static const struct argp_option options[] = {
@@ -35,6 +41,10 @@ static const struct argp_option options[] = {
     {"board", KEY_BOARD, "BOARD", 0,
      "What they tell as their board (nrf52840dk/nrf52840); several with commas between, \"-\" tells none", 1},
     {"pty", KEY_PTY, 0, 0, "Serve on pseudo terminals, in console lines as on a serial port", 1},
+    {"image", KEY_IMAGE, "FILE", 0, "The signed image they run (one of 32 KiB made here)", 1},
+    {"sim", KEY_SIM, "KEYS", 0,
+     "What the server is like, e.g. \"buf=384&bufs=4&params=0&images=0&mode=none&v1=1&swap_ms=9000\"", 1},
+    {"info", KEY_INFO, "TEXT", 0, "What else they tell of themselves, by letter: \"v=4.4.0&p=cortex-m0\"", 1},
     {0},
 };
 
@@ -82,76 +92,95 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case KEY_PTY:
 		sim->pty = true;
 		break;
+	case KEY_IMAGE:
+		sim->image = argument;
+		break;
+	case KEY_SIM:
+		sim->keys = argument;
+		break;
+	case KEY_INFO:
+		sim->info = argument;
+		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
 }
 
-static uint32_t now_ms(const struct served *served)
-{
-	return (uint32_t)uv_now(&served->cli->loop);
-}
+/* What every device is made of. */
+struct model {
+	struct sim_peer_config config;
+	uint8_t *image;
+	uint32_t image_bytes;
+};
 
-static void wake(uv_timer_t *timer);
-
-/* Answers that are due go out; then it sleeps until its next own deadline. */
-static void follow(struct served *served)
-{
-	uint32_t when;
-	size_t length;
-
-	while ((length = sim_peer_answer(&served->peer, served->answer, sizeof(served->answer),
-					 now_ms(served))) > 0) {
-		cli_log(served->cli, 1, "%s: answer of %zu bytes", served->target, length);
-		served->send(served, length);
-	}
-	if (served->boots_seen != served->peer.boots && served->peer.state == SIM_PEER_RUNNING) {
-		served->boots_seen = served->peer.boots;
-		if (served->boots != NULL) {
-			served->boots(served);
-		}
-	}
-	if (sim_peer_deadline(&served->peer, &when)) {
-		int32_t left = (int32_t)(when - now_ms(served));
-
-		(void)uv_timer_start(&served->timer, wake, left > 0 ? (uint64_t)left : 0, 0);
-	} else {
-		(void)uv_timer_stop(&served->timer);
-	}
-}
-
-static void wake(uv_timer_t *timer)
-{
-	struct served *served = timer->data;
-
-	sim_peer_tick(&served->peer, now_ms(served));
-	follow(served);
-}
-
-void served_take(struct served *served, const uint8_t *frame, size_t length)
-{
-	cli_log(served->cli, 1, "%s: request of %zu bytes", served->target, length);
-	sim_peer_receive(&served->peer, frame, length, now_ms(served));
-	follow(served);
-}
-
-static int serve(struct cli *cli, struct served *served, const struct sim_options *sim, long index)
+/* The image from --image, or one made here. @return CLI_EXIT_OK, or the exit code after saying why. */
+static int read_image(struct cli *cli, const struct sim_options *sim, struct model *model)
 {
 	static const uint8_t version[4] = {1, 0, 0, 0};
-	static uint8_t factory[FACTORY_BYTES];
-	struct sim_peer_config config;
+	struct failure failure = {.err = DFUCAST_ERR_IMAGE_READ, .group = DFUCAST_GROUP_NONE};
+	struct sim_peer_image look;
+	struct image_file file;
+	bool ok;
+
+	model->image_bytes = FACTORY_BYTES;
+	if (sim->image != NULL) {
+		failure.err = image_file_open(&file, sim->image, failure.why, sizeof(failure.why));
+		if (failure.err != 0) {
+			return output_failure(&cli->out, sim->image, &failure);
+		}
+		model->image_bytes = file.length;
+	}
+	model->image = malloc(model->image_bytes);
+	if (model->image == NULL) {
+		abort();
+	}
+	if (sim->image == NULL) {
+		sim_peer_image_make(model->image, model->image_bytes, version, 1);
+		return CLI_EXIT_OK;
+	}
+	ok = image_file_read(&file, 0, model->image, file.length);
+	image_file_close(&file);
+	if (!ok || !sim_peer_image_look(model->image, model->image_bytes, &look)) {
+		failure.err = ok ? DFUCAST_ERR_IMAGE_MAGIC : DFUCAST_ERR_IMAGE_READ;
+		return output_failure(&cli->out, sim->image, &failure);
+	}
+	if (model->image_bytes > model->config.slot_bytes) {
+		return output_usage(&cli->out, "The image does not fit the slot.",
+				    "Give --slot-kb a larger size.");
+	}
+	return CLI_EXIT_OK;
+}
+
+static int make_model(struct cli *cli, const struct sim_options *sim, struct model *model)
+{
+	const char *at;
+	const char *wrong;
+	char what[160];
+
+	sim_peer_config_default(&model->config);
+	model->config.slot_bytes = (uint32_t)sim->slot_kb * 1024u;
+	model->config.buf_size = SERVE_BUFFER_BYTES;
+	model->config.info = sim->info;
+	wrong = sim_peer_config_parse(&model->config, sim->keys, &at);
+	if (wrong != NULL) {
+		snprintf(what, sizeof(what), "--sim: %s: \"%.80s\".", wrong, at);
+		return output_usage(&cli->out, what, "\"dfucast sim --help\" shows keys and values.");
+	}
+	return read_image(cli, sim, model);
+}
+
+static int serve(struct cli *cli, struct served *served, const struct model *model,
+		 const struct sim_options *sim, long index)
+{
+	struct sim_peer_config config = model->config;
 	char what[120];
 	int error;
 
-	sim_peer_image_make(factory, sizeof(factory), version, 1);
-	sim_peer_config_default(&config);
-	config.slot_bytes = (uint32_t)sim->slot_kb * 1024u;
-	config.buf_size = SERVE_FRAME_BYTES_MAX;
 	config.board = sim_fleet_board(sim->boards, (uint32_t)index, served->board);
 	config.name = served->name;
 	snprintf(served->name, sizeof(served->name), "sim-%ld", index);
-	sim_peer_init(&served->peer, &config, factory, sizeof(factory), now_ms(served));
+	served_begin(served, cli, &config, model->image, model->image_bytes);
 	error = sim->pty ? serve_pty_open(served) : serve_udp_open(served, sim->port + index);
 	if (error != 0) {
 		snprintf(what, sizeof(what), "%s%s cannot be served: %s.",
@@ -183,7 +212,8 @@ int cmd_sim(int argc, char **argv)
 	const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 2}, {0}};
 	const struct argp argp = {
 	    .options = options, .parser = parse, .args_doc = "serve", .doc = doc, .children = children};
-	struct sim_options sim = {.count = 1, .slot_kb = 512, .boards = "nrf52840dk/nrf52840"};
+	struct sim_options sim = {.count = 1, .slot_kb = 512, .keys = "", .boards = "nrf52840dk/nrf52840"};
+	struct model model = {0};
 	struct served *fleet;
 	struct cli cli;
 	int code;
@@ -197,27 +227,23 @@ int cmd_sim(int argc, char **argv)
 	if (fleet == NULL) {
 		return cli_close(&cli, output_usage(&cli.out, "Not enough memory.", "Serve fewer devices."));
 	}
+	code = make_model(&cli, &sim, &model);
 	long begun = 0;
 
 	for (; begun < sim.count && code == CLI_EXIT_OK; begun++) {
-		struct served *served = &fleet[begun];
-
-		served->cli = &cli;
-		(void)uv_timer_init(&cli.loop, &served->timer);
-		served->timer.data = served;
-		code = serve(&cli, served, &sim, begun);
+		code = serve(&cli, &fleet[begun], &model, &sim, begun);
 	}
 	if (code == CLI_EXIT_OK) {
 		uv_run(&cli.loop, UV_RUN_DEFAULT);
 	}
 	for (long i = 0; i < begun; i++) {
-		fleet[i].close(&fleet[i]);
-		uv_close((uv_handle_t *)&fleet[i].timer, NULL);
+		served_close(&fleet[i], NULL);
 	}
 	code = cli_close(&cli, code);
 	for (long i = 0; i < begun; i++) {
 		sim_peer_free(&fleet[i].peer);
 	}
 	free(fleet);
+	free(model.image);
 	return code;
 }

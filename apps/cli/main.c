@@ -347,7 +347,7 @@ static void print_help(FILE *to, const char *group)
 		    "  @FILE                                one target a line, with label=, match=, "
 		    "passkey=\n"
 		    "  sim:N[?seed=1&loss=0.01&…]           N virtual devices around one simulated radio:\n"
-		    "                                       \"dfucast update\" only\n"
+		    "                                       in other commands, fresh ones each time\n"
 		    "  ble:…                                comes later\n\n"
 		    "Exit codes: 0 done, 1 wrong usage, 2 bad image file, 3 a device did not get there,\n"
 		    "4 no radio or gateway, 130 interrupted. Error words: docs/errors.md.\n");

@@ -3,6 +3,9 @@
 #include "serve.h"
 #include <string.h>
 
+/* CONFIG_MCUMGR_TRANSPORT_UDP_MTU's default: what Zephyr's server reads of a datagram, whatever its buffers. */
+#define DATAGRAM_BYTES 1500u
+
 static void send_answer(struct served *served, size_t length)
 {
 	uv_buf_t part = uv_buf_init((char *)served->answer, (unsigned int)length);
@@ -18,8 +21,10 @@ static void room(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 	struct served *served = handle->data;
 
 	(void)suggested;
-	/* Zephyr's server reads a datagram into one buffer: what is longer is cut, and then not what its header says. */
-	*buffer = uv_buf_init((char *)served->frame, served->peer.config.buf_size);
+	/* What is longer is cut, and then not what its header says. */
+	*buffer = uv_buf_init((char *)served->frame, served->peer.config.buf_size < DATAGRAM_BYTES
+							 ? served->peer.config.buf_size
+							 : DATAGRAM_BYTES);
 }
 
 static void received(uv_udp_t *udp, ssize_t length, const uv_buf_t *buffer, const struct sockaddr *from,
@@ -55,6 +60,12 @@ int serve_udp_open(struct served *served, long port)
 	error = uv_udp_bind(&served->udp, (const struct sockaddr *)&address, 0);
 	if (error == 0) {
 		error = uv_udp_recv_start(&served->udp, room, received);
+	}
+	if (error == 0 && port == 0) {
+		int length = (int)sizeof(address);
+
+		error = uv_udp_getsockname(&served->udp, (struct sockaddr *)&address, &length);
+		port = ntohs(address.sin_port);
 	}
 	snprintf(served->target, sizeof(served->target), "udp:127.0.0.1:%ld", port);
 	return error;

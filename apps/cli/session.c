@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE 1
 #include "session.h"
+#include "serve.h"
 #include <dfucast/smp_fleet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct session {
 	struct dfucast_linux_target target;
 	unsigned index;
 	struct dfucast_linux_link *link;
+	struct served *served; /* a virtual device of this command's own; NULL: a real one */
 	struct dfucast_frame_source source;
 	uv_timer_t timer;
 	struct dfucast_smp_client client;
@@ -335,8 +337,16 @@ struct session *session_create(struct cli *cli, const struct dfucast_linux_targe
 	session->source.begin = source_begin;
 	session->source.read = source_read;
 	session->source.done = source_done;
-	session->link = dfucast_linux_link_create(&cli->loop, target, &events, &session->source);
+	if (target->scheme == DFUCAST_LINUX_SIM) {
+		session->served = serve_local_open(cli, &session->target);
+		if (session->served == NULL) {
+			free(session);
+			return NULL;
+		}
+	}
+	session->link = dfucast_linux_link_create(&cli->loop, &session->target, &events, &session->source);
 	if (session->link == NULL) {
+		serve_local_close(session->served);
 		free(session);
 		return NULL;
 	}
@@ -361,6 +371,8 @@ void session_destroy(struct session *session)
 	session->active = false;
 	dfucast_linux_link_destroy(session->link);
 	session->link = NULL;
+	serve_local_close(session->served);
+	session->served = NULL;
 	uv_close((uv_handle_t *)&session->timer, on_timer_closed);
 }
 
@@ -561,11 +573,28 @@ void single_parse(struct single *single, int argc, char **argv, const struct sin
 	single->target_text = parser.target;
 }
 
-int single_open(struct single *single)
+static int target_of(struct single *single)
 {
 	/* Behind a gateway the target's text is the gateway's. */
-	int code = cli_target_one(&single->target, single->via != NULL ? single->via : single->target_text,
-				  &single->cli.out);
+	const char *text = single->via != NULL ? single->via : single->target_text;
+	struct cli_targets targets = {0};
+	int code;
+
+	if (!serve_local_is(text))
+		return cli_target_one(&single->target, text, &single->cli.out);
+	code = serve_local_targets(&targets, text, &single->cli.out);
+	if (code == CLI_EXIT_OK && targets.count != 1)
+		code = output_usage(&single->cli.out, "This command speaks to one device.",
+				    "Write sim:1; \"dfucast inventory\" and \"dfucast update\" take many.");
+	if (code == CLI_EXIT_OK)
+		single->target = targets.items[0];
+	cli_targets_free(&targets);
+	return code;
+}
+
+int single_open(struct single *single)
+{
+	int code = target_of(single);
 
 	if (code == CLI_EXIT_OK)
 		code = cli_open(&single->cli, single->cli.out.command, &single->cli.options);

@@ -43,6 +43,7 @@ void sim_peer_slot_erase(struct sim_peer *peer, uint8_t slot)
 	peer->slots[slot].magic = false;
 	peer->slots[slot].image_ok = false;
 	peer->slots[slot].copy_done = false;
+	peer->slots[slot].displaced = false;
 }
 
 static void swap_contents(struct sim_peer *peer)
@@ -54,6 +55,7 @@ static void swap_contents(struct sim_peer *peer)
 	peer->slots[1].magic = false;
 	peer->slots[1].image_ok = false;
 	peer->slots[1].copy_done = false;
+	peer->slots[1].displaced = peer->config.mode == SIM_PEER_MODE_OFFSET;
 	peer->slots[0].magic = true;
 	peer->slots[0].copy_done = true;
 }
@@ -105,8 +107,8 @@ static uint32_t swap_if_due(struct sim_peer *peer)
 		swap_contents(peer);
 		peer->slots[0].image_ok = true;
 		took += peer->config.swap_ms;
-		if (peer->config.mode == SIM_PEER_MODE_OFFSET) {
-			/* Swap by offset leaves a stale first sector: the old version is listed twice. */
+		peer->slots[1].displaced = false; /* back where uploads begin */
+		if (peer->config.revert_stale) {
 			memcpy(peer->slots[1].bytes, peer->slots[0].bytes, peer->config.slot_bytes);
 		}
 		break;

@@ -13,8 +13,8 @@ enum { STATE = 0, UPLOAD = 1, ERASE = 5, SLOTS = 6 };
 /* Group codes. */
 enum {
 	NO_FREE_SLOT = 9,
-	NO_IMAGE = 3,
 	HASH_NOT_FOUND = 8,
+	FLASH_OPEN_FAILED = 10,
 	INVALID_OFFSET = 20,
 	INVALID_LENGTH = 21,
 	INVALID_HEADER = 22,
@@ -30,6 +30,9 @@ enum {
 
 static bool look(const struct sim_peer *peer, uint8_t slot, struct sim_peer_image *image)
 {
+	if (peer->slots[slot].displaced && sim_peer_swap_type(peer) != SIM_PEER_SWAP_REVERT) {
+		return false;
+	}
 	return sim_peer_image_look(peer->slots[slot].bytes, peer->config.slot_bytes, image);
 }
 
@@ -236,6 +239,12 @@ static bool erase_slot(struct sim_peer_call *call, uint8_t slot, uint32_t length
 	return !peer->power_lost;
 }
 
+static void refuse(struct sim_peer_call *call, uint16_t code, const char *reason)
+{
+	call->group_rc = code;
+	call->reason = reason;
+}
+
 /* The first chunk. @return true: go on and write its data. */
 static bool first_chunk(struct sim_peer_call *call, const struct sim_peer_arguments *a)
 {
@@ -250,26 +259,26 @@ static bool first_chunk(struct sim_peer_call *call, const struct sim_peer_argume
 	uint8_t digest[32];
 
 	if (a->data.len < 32) {
-		call->group_rc = INVALID_HEADER;
-	} else if (!a->has_len) {
-		call->group_rc = INVALID_LENGTH;
+		refuse(call, INVALID_HEADER, "header malformed");
+	} else if (!a->has_len || a->len == UINT32_MAX) { /* the mark of "did not come" */
+		refuse(call, INVALID_LENGTH, "header malformed");
 	} else if (memcmp(a->data.value, magic, sizeof(magic)) != 0) {
-		call->group_rc = BAD_MAGIC;
+		refuse(call, BAD_MAGIC, "magic mismatch");
 	} else if (a->sha.len > 32) {
 		call->group_rc = INVALID_HASH;
 	} else if (session->open && a->sha.len > 0 && a->sha.len == session->sha_bytes &&
 		   memcmp(a->sha.value, session->sha, a->sha.len) == 0) {
 		return false; /* resume: the answer tells where it stands */
 	} else if (target_in_use(peer)) {
-		call->group_rc = NO_FREE_SLOT;
+		refuse(call, NO_FREE_SLOT, "no slot");
 	} else if (a->len > peer->config.slot_bytes) {
-		call->group_rc = TOO_LARGE;
+		refuse(call, TOO_LARGE, "img too large");
 	} else if (peer->config.slot_check && (a->data.value[17] & 1u) != 0 &&
 		   memcmp(a->data.value + 4, address, sizeof(address)) != 0) {
-		call->group_rc = BAD_ADDRESS;
+		refuse(call, BAD_ADDRESS, "img addr mismatch");
 	} else if (a->upgrade && look(peer, peer->active, &image) &&
 		   memcmp(a->data.value + 20, image.version, 3) <= 0) {
-		call->group_rc = NOT_NEWER;
+		refuse(call, NOT_NEWER, "downgrade");
 	}
 	memset(session, 0, sizeof(*session));
 	if (call->group_rc != 0) {
@@ -315,8 +324,8 @@ static void write_data(struct sim_peer_call *call, const struct zcbor_string *da
 	if (fault != NULL && length > fault->value) {
 		length = fault->value;
 	}
-	if (length > session->size - session->offset) {
-		length = session->size - session->offset; /* more than `len` in the first chunk */
+	if (length > peer->config.slot_bytes - session->offset) {
+		return; /* more than `len` in the first chunk is taken, and such a session never ends */
 	}
 	if (peer->config.progressive) {
 		uint32_t page = peer->config.page_bytes;
@@ -381,8 +390,8 @@ static void upload(struct sim_peer_call *call, const struct sim_peer_arguments *
 	if (fault != NULL && session->open && session->offset > fault->value) {
 		session->offset = fault->value;
 	}
-	if (!a->has_off) {
-		call->group_rc = INVALID_OFFSET;
+	if (!a->has_off || a->off == UINT32_MAX) {
+		refuse(call, INVALID_OFFSET, "header malformed");
 		memset(session, 0, sizeof(*session));
 		return;
 	}
@@ -391,8 +400,8 @@ static void upload(struct sim_peer_call *call, const struct sim_peer_arguments *
 			write_data(call, &a->data);
 		}
 	} else if (session->open && a->off == session->offset) {
-		if (a->data.len > session->size - session->offset) {
-			call->group_rc = OVERRUN;
+		if (session->offset + a->data.len > session->size) {
+			refuse(call, OVERRUN, "data overrun");
 			memset(session, 0, sizeof(*session));
 		} else {
 			write_data(call, &a->data);
@@ -419,7 +428,7 @@ static void erase(struct sim_peer_call *call, const struct sim_peer_arguments *a
 	uint32_t slot = arguments->has_slot ? arguments->slot : target_of(peer);
 
 	if (slot != target_of(peer)) {
-		call->group_rc = slot == peer->active ? NO_FREE_SLOT : 14;
+		call->group_rc = slot == peer->active ? NO_FREE_SLOT : FLASH_OPEN_FAILED;
 		return;
 	}
 	if (target_in_use(peer)) {
@@ -429,7 +438,7 @@ static void erase(struct sim_peer_call *call, const struct sim_peer_arguments *a
 	peer->writes++;
 	memset(&peer->session, 0, sizeof(peer->session));
 	if (is_blank(peer, (uint8_t)slot)) {
-		call->group_rc = 1; /* measured: erasing an empty slot */
+		call->group_rc = peer->config.erase_blank_fails ? 1 : 0; /* both measured */
 		return;
 	}
 	call->cost_ms += erase_ms(peer, peer->config.slot_bytes);
@@ -494,6 +503,10 @@ void sim_peer_image_call(struct sim_peer_call *call)
 		      (sim_peer_takes_highest(call->peer) && !sim_peer_marks(call->peer));
 	struct sim_peer_arguments arguments;
 
+	if (call->peer->config.no_images) {
+		call->rc = 8;
+		return;
+	}
 	bool loader = call->peer->config.mode == SIM_PEER_MODE_LOADER;
 
 	/* Not built in where there is one slot, and often not where a loader has it. */

@@ -3,8 +3,11 @@
  * What the files of the model peripheral share.
  *
  *   peer.c         links, pieces, buffers, the worker queue, faults, time
+ *   options.c      a configuration from text
+ *   console.c      frames as console lines and back
  *   server.c       one request to one answer: header, errors, dispatch
- *   os_group.c     echo, reset, params, info, bootloader info
+ *   os_group.c     echo, reset, params, bootloader info
+ *   os_info.c      info: board, version …
  *   image_group.c  list, set-state, upload, erase, slot info
  *   boot.c         slots, trailers, what the bootloader does at a reset
  *   modes.c        which slot starts, in the bootloader's other modes
@@ -35,6 +38,7 @@ struct sim_peer_call {
 	uint32_t words;     /* written */
 	uint16_t rc;        /* SMP-level code */
 	uint16_t group_rc;  /* code of `group` */
+	const char *reason; /* `rsn`, for servers built to say it; NULL: none */
 };
 
 /* The fault of this kind that holds for a request, or NULL. */
@@ -55,10 +59,14 @@ void sim_peer_image_call(struct sim_peer_call *call);
 struct sim_peer_arguments {
 	uint32_t image, len, off, slot;
 	bool has_len, has_off, has_slot, upgrade, confirm;
+	uint32_t seen; /* known keys that came */
 	struct zcbor_string data, sha, hash, text;
 };
 /* @return false: the body is no map or a key has the wrong type: rc 3. */
 bool sim_peer_arguments_decode(const uint8_t *body, size_t length, struct sim_peer_arguments *arguments);
+
+/* os_info.c */
+void sim_peer_os_info(struct sim_peer_call *call, const struct zcbor_string *format);
 
 /* boot.c */
 enum sim_peer_swap { SIM_PEER_SWAP_NONE, SIM_PEER_SWAP_TEST, SIM_PEER_SWAP_PERM, SIM_PEER_SWAP_REVERT };

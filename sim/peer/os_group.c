@@ -22,36 +22,13 @@ static void bootloader(struct sim_peer_call *call, const struct sim_peer_argumen
 	}
 }
 
-/* One letter at a time, and no letter is `s`. */
-static void info(struct sim_peer_call *call, const struct sim_peer_arguments *arguments)
-{
-	const struct sim_peer_config *config = &call->peer->config;
-	char letter = arguments->text.len == 0 ? 's' : (char)arguments->text.value[0];
-	const char *output = "Zephyr";
-
-	if (call->peer->state == SIM_PEER_RECOVERY || config->board == NULL) {
-		call->rc = 8;
-		return;
-	}
-	if (arguments->text.len > 1 || (letter != 's' && letter != 'i' && letter != 'n')) {
-		call->group_rc = 2;
-		return;
-	}
-	if (letter == 'i') {
-		output = config->board;
-	} else if (letter == 'n') {
-		output = config->name != NULL ? config->name : "unknown";
-	}
-	zcbor_tstr_put_lit(call->out, "output");
-	zcbor_tstr_put_term(call->out, output, 64);
-}
-
 void sim_peer_os_call(struct sim_peer_call *call)
 {
 	struct sim_peer *peer = call->peer;
 	struct sim_peer_arguments arguments;
 
 	if ((call->command == ECHO || call->command == BOOTLOADER || call->command == INFO) &&
+	    !(call->op == 2 && call->command != ECHO) &&
 	    !sim_peer_arguments_decode(call->body, call->body_length, &arguments)) {
 		call->rc = 3;
 		return;
@@ -71,7 +48,7 @@ void sim_peer_os_call(struct sim_peer_call *call)
 		zcbor_tstr_put_lit(call->out, "buf_count");
 		zcbor_uint32_put(call->out, peer->config.buf_count);
 	} else if (call->command == INFO && call->op == 0) {
-		info(call, &arguments);
+		sim_peer_os_info(call, &arguments.text);
 	} else if (call->command == BOOTLOADER && call->op == 0) {
 		bootloader(call, &arguments);
 	} else {

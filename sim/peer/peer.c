@@ -195,6 +195,21 @@ static void push_answer(struct sim_peer *peer, const uint8_t *bytes, uint32_t le
 	answer->due = due;
 }
 
+/* Requests may stand back to back in one message; one that is refused ends it. What is left goes in front again. */
+static void put_back(struct sim_peer *peer, struct sim_peer_message *request)
+{
+	uint32_t used = 8u + (uint32_t)(request->bytes[2] << 8 | request->bytes[3]);
+
+	if (peer->refused || request->length < used + 8u || peer->queue_count == SIM_PEER_BUFFERS_MAX) {
+		free(request->bytes);
+		return;
+	}
+	request->length -= used;
+	memmove(request->bytes, request->bytes + used, request->length);
+	memmove(peer->queue + 1, peer->queue, (size_t)(peer->queue_count++) * sizeof(peer->queue[0]));
+	peer->queue[0] = *request;
+}
+
 /* The worker takes the next request. */
 static void work(struct sim_peer *peer, uint32_t now)
 {
@@ -220,6 +235,7 @@ static void work(struct sim_peer *peer, uint32_t now)
 		cost_ms = 0;
 		peer->no_memory++;
 		memset(&peer->cost, 0, sizeof(peer->cost));
+		peer->refused = true;
 	} else {
 		peer->current.length = (uint32_t)sim_peer_serve(
 		    peer, &request, peer->current.bytes,
@@ -229,7 +245,7 @@ static void work(struct sim_peer *peer, uint32_t now)
 	peer->current.upload_index = request.upload_index;
 	peer->current.due = now + peer->config.service_ms + cost_ms;
 	peer->busy = true;
-	free(request.bytes);
+	put_back(peer, &request);
 }
 
 static void enqueue(struct sim_peer *peer, const uint8_t *frame, uint32_t length, uint32_t index,

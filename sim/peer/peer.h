@@ -91,8 +91,13 @@ struct sim_peer_config {
 	bool no_storage;    /**< no group 63: its storage cannot be erased */
 	bool image_check;   /**< compares the file's SHA-256: `match` */
 	bool erase_pending; /**< a pending slot may be erased and uploaded to */
-	bool progressive;   /**< erases page by page while writing, not all at the first chunk */
-	bool reassembly;    /**< requests may come in pieces; one context, no time-out */
+	bool erase_blank_fails; /**< erasing an empty slot: err 1, as Zephyr 3.4 does it */
+	bool
+	    revert_stale; /**< after a revert slot 1 lists the old image again, as swap by offset was seen to leave it */
+	bool no_images;   /**< built without the image group */
+	bool verbose;     /**< says `rsn` beside an upload's `rc` */
+	bool progressive; /**< erases page by page while writing, not all at the first chunk */
+	bool reassembly;  /**< requests may come in pieces; one context, no time-out */
 	bool starts_in_recovery;
 	/** What a request costs is told in `cost`, and it is in work until sim_peer_worked(): the carrier keeps the time of
 	 *  CPU and flash. service_ms, page_erase_ms and write_us_per_kib do not count then. */
@@ -124,6 +129,8 @@ struct sim_peer_config {
 	uint32_t
 	    power_loss; /**< power fails in the middle of this flash operation, counted from 1; 0: never */
 	struct sim_peer_fault faults[SIM_PEER_FAULTS_MAX];
+	const char
+	    *info; /**< OS info's other fields, by letter: "v=4.4.0&p=cortex-m0&b=…"; NULL: usual ones */
 	void *context;
 	void (*observe)(void *context, const struct sim_peer_event *event); /**< may be NULL */
 };
@@ -141,6 +148,8 @@ struct sim_peer_slot {
 	bool magic;
 	bool image_ok;
 	bool copy_done;
+	bool
+	    displaced; /**< swap by offset put it where uploads do not begin: seen only while it can be gone back to */
 };
 
 struct sim_peer_session {
@@ -202,6 +211,7 @@ struct sim_peer {
 	uint8_t active; /**< slot that runs */
 	uint8_t starts; /**< booting: the slot that will run, or SIM_PEER_NO_SLOT */
 	bool busy;      /**< `current` is being built */
+	bool refused;   /**< the last request handled, with an SMP-level code */
 	bool reset_due;
 	bool watchdog_due;
 	bool drop_link; /**< a fault cuts the link: the carrier clears it */
@@ -212,6 +222,12 @@ struct sim_peer {
 
 /** Common values: Zephyr's defaults, 64 KiB slots, swap by offset. Times are short. */
 void sim_peer_config_default(struct sim_peer_config *config);
+/**
+ * "buf=384&bufs=4&params=1&slots=1&images=1&mode=9" (or "none") "&mode_told=1&v1=0&legacy_rc=0&verbose=0&frugal=0&image_check=0&
+ * erase_pending=1&progressive=0&page_erase_ms=85&service_ms=2&write_us_per_kib=10500&boot_ms=1500&swap_ms=4000".
+ * @return NULL; or what is wrong, static storage, with *at at the key.
+ */
+const char *sim_peer_config_parse(struct sim_peer_config *config, const char *text, const char **at);
 /** Slot 0 gets the factory image, confirmed. Allocates; sim_peer_free() gives it back. */
 void sim_peer_init(struct sim_peer *peer, const struct sim_peer_config *config, const uint8_t *factory,
 		   uint32_t length, uint32_t now);

@@ -17,8 +17,20 @@ static bool key_is(const struct zcbor_string *key, const char *name)
 	return key->len == strlen(name) && memcmp(key->value, name, key->len) == 0;
 }
 
+/* A known key twice is an error, an unknown one is skipped. */
 static bool decode_value(zcbor_state_t *in, const struct zcbor_string *key, struct sim_peer_arguments *a)
 {
+	static const char *const known[] = {"image", "len", "off",  "slot", "upgrade", "confirm",
+					    "data",  "sha", "hash", "d",    "query",   "format"};
+
+	for (unsigned int i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (key_is(key, known[i])) {
+			if ((a->seen >> i & 1u) != 0) {
+				return false;
+			}
+			a->seen |= 1u << i;
+		}
+	}
 	if (key_is(key, "image")) {
 		return zcbor_uint32_decode(in, &a->image);
 	}
@@ -84,20 +96,31 @@ bool sim_peer_upload_offset(const uint8_t *frame, size_t length, uint32_t *offse
 	return true;
 }
 
+/* Group 0's: bad format, no answer, clock not set. */
+static const uint8_t os_rc_v1[] = {0, 1, 3, 5, 5, 1, 1};
+
+/* The code that a v1 client gets for one of a group. */
+static uint32_t rc_v1(uint16_t group, uint16_t rc)
+{
+	if (group == 0) {
+		return rc < sizeof(os_rc_v1) ? os_rc_v1[rc] : 1;
+	}
+	return group == 1 && rc < sizeof(image_rc_v1) ? image_rc_v1[rc] : 1;
+}
+
 static void put_error(const struct sim_peer_call *call, zcbor_state_t *out)
 {
 	bool v1 = call->version == 0;
 
 	if (call->rc != 0 || v1) {
-		uint32_t code = call->rc;
+		uint32_t code = call->rc != 0 ? call->rc : rc_v1(call->group, call->group_rc);
 
-		if (code == 0) {
-			code = call->group == 1 && call->group_rc < sizeof(image_rc_v1)
-				   ? image_rc_v1[call->group_rc]
-				   : 1;
-		}
 		zcbor_tstr_put_lit(out, "rc");
 		zcbor_uint32_put(out, code);
+		if (call->reason != NULL && call->peer->config.verbose) {
+			zcbor_tstr_put_lit(out, "rsn");
+			zcbor_tstr_put_term(out, call->reason, 40);
+		}
 		return;
 	}
 	zcbor_tstr_put_lit(out, "err");
@@ -184,8 +207,9 @@ size_t sim_peer_serve(struct sim_peer *peer, const struct sim_peer_message *requ
 	    .sequence = frame[6],
 	    .command = frame[7],
 	    .body = frame + 8,
-	    .body_length = (size_t)(frame[2] << 8 | frame[3]),
+	    .body_length = request->length - 8, /* all that came, whatever the header says */
 	};
+	uint32_t said = (uint32_t)(frame[2] << 8 | frame[3]);
 
 	if (peer->config.v1_only) {
 		call.version = 0;
@@ -193,7 +217,7 @@ size_t sim_peer_serve(struct sim_peer *peer, const struct sim_peer_message *requ
 	ZCBOR_STATE_E(out, 5, answer + 8, capacity - 8, 1);
 	call.out = out;
 	zcbor_map_start_encode(out, 10);
-	if (request->length - 8 < call.body_length) {
+	if (call.body_length < said) {
 		call.rc = 9;
 	} else {
 		dispatch(&call);
@@ -208,7 +232,8 @@ size_t sim_peer_serve(struct sim_peer *peer, const struct sim_peer_message *requ
 			zcbor_tstr_put_lit(out, "rc");
 			zcbor_uint32_put(out, 0);
 		}
-		fits = zcbor_map_end_encode(out, 10);
+		/* What did not fit may have had something shorter behind it that did. */
+		fits = zcbor_map_end_encode(out, 10) && zcbor_pop_error(out) == ZCBOR_SUCCESS;
 	}
 	if (!fits || call.rc != 0 || call.group_rc != 0) {
 		if (!fits) {
@@ -226,6 +251,7 @@ size_t sim_peer_serve(struct sim_peer *peer, const struct sim_peer_message *requ
 	if (fault != NULL) {
 		length = spoil(answer + 8, length, fault->value);
 	}
+	peer->refused = call.rc != 0;
 	fault = sim_peer_fault_for(peer, SIM_PEER_FAULT_STALL, call.index, call.upload_index);
 	*cost_ms = call.cost_ms + (fault != NULL ? fault->value : 0);
 	peer->cost = (struct sim_peer_cost){

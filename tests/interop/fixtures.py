@@ -18,6 +18,7 @@ SHA256 = "86aa4bc1c621805d97f449793a4077f049aa88a98a1e916bf59423d072bd2a3b"
 SERVERS = f"{PACKAGE}-{VERSION}/tests/fixtures/smp-server"
 
 BOARD = "zephyr_4.4.0_smp_server_0eae053d_qemu_cortex_m0_serial"
+MPS2 = "zephyr_4.4.0_smp_server_0eae053d_mps2_an385_serial_recovery_buf1024"
 RECOVERY = "zephyr_f33aa2bc4a43_smp_server_27c54835_mps2_an385_serial_recovery"
 RECOVERY_RAW = "zephyr_f33aa2bc4a43_smp_server_27c54835_mps2_an385_serial_recovery_raw"
 RECOVERY_COBS = "zephyr_f33aa2bc4a43_smp_server_fa39f8c2_mps2_an385_serial_recovery_raw_cobs"

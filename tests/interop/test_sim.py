@@ -58,6 +58,15 @@ def test_same_seed_same_run(image):
     assert update(image, "sim:4?loss=0.05&seed=9").out != update(image, "sim:4?loss=0.05&seed=10").out
 
 
+def test_canary_goes_first(image):
+    """Nobody else is told to test before the first one is done."""
+    events = update(image, "sim:8").of("target")
+    canary = next(e["target"] for e in events if e["state"] == "testing")
+    done = next(i for i, e in enumerate(events) if e["target"] == canary and e["state"] == "done")
+    others = [i for i, e in enumerate(events) if e["target"] != canary and e["state"] == "testing"]
+    assert len(others) == 7 and min(others) > done
+
+
 def test_mute_image_costs_one(image):
     """It boots and is never heard of: the canary is lost, the other seven run what they ran."""
     result = update(image, "sim:8?never_returns=0", code=3)
@@ -182,9 +191,9 @@ def test_interrupt_names_what_devices_hold(image):
 def served(dfucast_start):
     """serve(count): targets of virtual devices, on UDP ports that nothing else has or, with pty, on terminals."""
 
-    def serve(count, pty=False):
+    def serve(count, pty=False, *words):
         if pty:
-            child = dfucast_start("sim", "serve", "--json", "--pty", "--count", count)
+            child = dfucast_start("sim", "serve", "--json", "--pty", "--count", count, *words)
             return [json.loads(child.child.stdout.readline())["target"] for _ in range(count)]
         for port in range(42000 + os.getpid() % 5000, 65000, 97):
             child = dfucast_start("sim", "serve", "--json", "--udp", port, "--count", count)
@@ -305,6 +314,52 @@ def test_serve_to_smpmgr(image, served):
     with smp.Client.open(target) as client:
         running = client.images()[0]
     assert running["version"] == "1.4.0" and running["active"] and not running["confirmed"], running
+
+
+@pytest.mark.parametrize("words, text", [
+    (("echo", "sim:1", "hello"), "hello"), (("params", "sim:1"), "buf_size   2475"),
+    (("info", "sim:1?board=a/b"), "a/b"), (("bootloader", "sim:1?swap=offset"), "swap using offset"),
+    (("image", "list", "sim:1"), "1.0.0"), (("image", "slots", "sim:1?image_kb=100"), "106496"),
+    (("raw", "sim:1", "0", "6"), "buf_count"), (("reset", "sim:1"), "resets now"),
+    (("image", "erase", "sim:1"), ""), (("image", "confirm", "sim:1"), ""), (("taskstat", "sim:1"), None),
+], ids=lambda v: " ".join(v) if isinstance(v, tuple) else "")  # fmt: skip
+def test_single_commands(words, text):
+    """A fresh virtual device each time, which lives as long as the command; what a model lacks it says itself."""
+    result = conftest.run_dfucast(*words)
+    if text is None:
+        assert result.code == 3 and "rc 8" in result.err, result
+    else:
+        assert result.code == 0 and text in result.out, result
+
+
+def test_inventory_of_virtual_devices():
+    result = conftest.run_dfucast("inventory", "--json", "--to", "sim:3?board=a,b", "--to", "sim:1")
+    assert result.code == 0, result
+    found = [(e["target"], e.get("board")) for e in result.events if "board" in e]
+    assert found == [("sim:3#0", "a"), ("sim:3#1", "b"), ("sim:3#2", "a"), ("sim:1#0", "nrf52840dk/nrf52840")], result
+
+
+@pytest.mark.parametrize("words", [
+    ("params", "sim:2"), ("params", "sim:0"), ("params", "sim:"), ("params", "sim:1?nonsense=1"), ("echo", "sim:x", "a"),
+    ("inventory", "--to", "sim:257"), ("inventory", "--to", "sim:2?bufs=x"), ("inventory", "--to", "sim:1?" + "a" * 300),
+])  # fmt: skip
+def test_wrong_virtual_targets(words):
+    assert conftest.run_dfucast(*words).code == 1
+
+
+def test_serve_as_told(served, image):
+    """--sim and --image make it another server."""
+    (target,) = served(1, True, "--image", image, "--sim", "buf=384&bufs=2&mode=none&v1=1", "--board", "x/y")
+    with smp.Client.open(target) as client:
+        assert client.images()[0]["version"] == "1.4.0"
+        assert client.params() == {"buf_size": 384, "buf_count": 2}
+        assert client.request(smp.READ, smp.OS, smp.BOOTLOADER) == {"rc": 8}
+        client.send(smp.READ, smp.OS, smp.PARAMS)
+        assert client.receive(1)[0].version == 0
+    for words in (("--sim", "nonsense=1"), ("--sim", "buf=1"), ("--sim", "buf"), ("--slot-kb", "64", "--image", image)):
+        assert conftest.run_dfucast("sim", "serve", "--pty", *words).code == 1, words
+    for bad in ("/nonexistent", "/dev/null", __file__):
+        assert conftest.run_dfucast("sim", "serve", "--pty", "--image", bad).code == 2, bad
 
 
 def test_serve_wrong_usage():

@@ -404,6 +404,7 @@ static void reverts_during_the_soak(void **state)
 			sim->plan.soak_ms = 90000;
 			sim->nodes[0].config.watchdog_ms = 30000;
 			sim->nodes[0].config.mode = move ? SIM_PEER_MODE_MOVE : SIM_PEER_MODE_OFFSET;
+			sim->nodes[0].config.revert_stale = !move;
 			if (!keeps) {
 				sim->nodes[0].link.flags = DFUCAST_LINK_ORDERED;
 			}
