@@ -22,6 +22,11 @@
 #define MPS2_MPU_RBAR MPS2_REGISTER(0xE000ED9Cu)
 #define MPS2_MPU_RASR MPS2_REGISTER(0xE000EDA0u)
 
+/* The board's timer 0, CMSDK APB timer: Arm DDI 0479, 4.5. Counts down at MPS2_CLOCK_HZ. */
+#define MPS2_TIMER0_CTRL MPS2_REGISTER(0x40000000u)
+#define MPS2_TIMER0_VALUE MPS2_REGISTER(0x40000004u)
+#define MPS2_TIMER0_RELOAD MPS2_REGISTER(0x40000008u)
+
 /* What a byte of stack holds that was never used. */
 #define MPS2_STACK_PAINT 0xA5A5A5A5u
 

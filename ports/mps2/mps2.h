@@ -24,7 +24,7 @@
 void mps2_clock_start(void);
 /** ms since mps2_clock_start(); wraps. */
 uint32_t mps2_now(void);
-/** The same clock's ticks, 1 / MPS2_CLOCK_HZ each; wraps. */
+/** The clock's ticks, 1 / MPS2_CLOCK_HZ each; wraps. */
 uint32_t mps2_ticks(void);
 /** Sleeps until a UART moved a byte since the last sleep, or until the time is @p deadline (NULL: however long). */
 void mps2_sleep(const uint32_t *deadline);

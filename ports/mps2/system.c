@@ -6,36 +6,48 @@
 
 #include <dfucast/port.h>
 
-static volatile uint32_t now_ms;
 static volatile bool woken;
+
+/* Time is what a free-running counter says, not a count of ticks: a tick that comes late, or never because interrupts
+ * were off for long, costs nothing. The tick is there to wake who sleeps, and so that the counter is read in time. */
+static uint32_t now_ms;
+static uint32_t last_ticks;
+static uint32_t rest_ticks; /* of a millisecond */
 
 void mps2_clock_start(void)
 {
+	MPS2_TIMER0_RELOAD = UINT32_MAX;
+	MPS2_TIMER0_VALUE = UINT32_MAX;
+	MPS2_TIMER0_CTRL = 1;
+	last_ticks = mps2_ticks();
 	MPS2_SYST_RVR = MPS2_CLOCK_HZ / 1000 - 1;
 	MPS2_SYST_CVR = 0;
 	MPS2_SYST_CSR = 7; /* on, interrupt, processor clock */
 }
 
-void mps2_on_tick(void)
+uint32_t mps2_ticks(void)
 {
-	now_ms = now_ms + 1;
+	return UINT32_MAX - MPS2_TIMER0_VALUE; /* it counts down */
 }
 
 uint32_t mps2_now(void)
 {
-	return now_ms;
+	const uint32_t before = mps2_lock();
+	const uint32_t ticks = mps2_ticks();
+	uint32_t now;
+
+	rest_ticks += ticks - last_ticks;
+	last_ticks = ticks;
+	now_ms += rest_ticks / (MPS2_CLOCK_HZ / 1000);
+	rest_ticks %= MPS2_CLOCK_HZ / 1000;
+	now = now_ms;
+	mps2_unlock(before);
+	return now;
 }
 
-uint32_t mps2_ticks(void)
+void mps2_on_tick(void)
 {
-	uint32_t ms, into;
-
-	/* The counter counts down; twice, in case it came to its end between the two reads. */
-	do {
-		ms = now_ms;
-		into = MPS2_SYST_RVR - MPS2_SYST_CVR;
-	} while (ms != now_ms);
-	return ms * (MPS2_CLOCK_HZ / 1000) + into;
+	(void)mps2_now();
 }
 
 void mps2_wake(void)
@@ -49,7 +61,7 @@ void mps2_sleep(const uint32_t *deadline)
 {
 	for (;;) {
 		const uint32_t before = mps2_lock();
-		const bool over = woken || (deadline != NULL && (int32_t)(now_ms - *deadline) >= 0);
+		const bool over = woken || (deadline != NULL && (int32_t)(mps2_now() - *deadline) >= 0);
 
 		if (over)
 			woken = false;

@@ -48,6 +48,9 @@ static void obey(uint8_t letter)
 	case 'w': /* wait, by sleeping until a deadline */
 		say("waited", wait(500));
 		break;
+	case 't':
+		say("now", mps2_now());
+		break;
 	case 'i': /* idle: nobody fetches what comes on UART 1 until so much of it is lost, or for 10 s */
 		for (uint32_t i = 0; i < 1000 && uarts[1].overflows < 1000; i++)
 			(void)wait(10);
