@@ -56,51 +56,54 @@ static void set(uint32_t *result, uint32_t id, const ble_cfg_t *config, uint32_t
 		*result = sd_ble_cfg_set(id, config, ram_start);
 }
 
-static uint32_t configure(const struct dfucast_s140_settings *full, uint32_t ram_start)
+uint32_t dfucast_s140_configure(const struct dfucast_s140_settings *settings, uint32_t ram_start)
 {
+	const struct dfucast_s140_settings full = filled(settings);
 	uint32_t result = NRF_SUCCESS;
 	ble_cfg_t config = {0};
 
-	config.conn_cfg.conn_cfg_tag = full->tag;
+	config.conn_cfg.conn_cfg_tag = full.tag;
 	config.conn_cfg.params.gap_conn_cfg.conn_count =
-	    (uint8_t)(full->central_links + full->peripheral_links);
-	config.conn_cfg.params.gap_conn_cfg.event_length = full->event_length;
+	    (uint8_t)(full.central_links + full.peripheral_links);
+	config.conn_cfg.params.gap_conn_cfg.event_length = full.event_length;
 	set(&result, BLE_CONN_CFG_GAP, &config, ram_start);
 	config = (ble_cfg_t){0};
-	config.conn_cfg.conn_cfg_tag = full->tag;
-	config.conn_cfg.params.gattc_conn_cfg.write_cmd_tx_queue_size = full->write_queue;
+	config.conn_cfg.conn_cfg_tag = full.tag;
+	config.conn_cfg.params.gattc_conn_cfg.write_cmd_tx_queue_size = full.write_queue;
 	set(&result, BLE_CONN_CFG_GATTC, &config, ram_start);
 	config = (ble_cfg_t){0};
-	config.conn_cfg.conn_cfg_tag = full->tag;
-	config.conn_cfg.params.gatt_conn_cfg.att_mtu = full->att_mtu;
+	config.conn_cfg.conn_cfg_tag = full.tag;
+	config.conn_cfg.params.gatt_conn_cfg.att_mtu = full.att_mtu;
 	set(&result, BLE_CONN_CFG_GATT, &config, ram_start);
 	config = (ble_cfg_t){0};
-	config.gap_cfg.role_count_cfg.adv_set_count = full->peripheral_links != 0;
-	config.gap_cfg.role_count_cfg.periph_role_count = full->peripheral_links;
-	config.gap_cfg.role_count_cfg.central_role_count = full->central_links;
-	config.gap_cfg.role_count_cfg.central_sec_count = full->pairings;
+	config.gap_cfg.role_count_cfg.adv_set_count = full.peripheral_links != 0;
+	config.gap_cfg.role_count_cfg.periph_role_count = full.peripheral_links;
+	config.gap_cfg.role_count_cfg.central_role_count = full.central_links;
+	config.gap_cfg.role_count_cfg.central_sec_count = full.pairings;
 	set(&result, BLE_GAP_CFG_ROLE_COUNT, &config, ram_start);
 	config = (ble_cfg_t){0};
-	config.common_cfg.vs_uuid_cfg.vs_uuid_count = (uint8_t)(full->vs_uuids + VS_UUIDS_OURS);
+	config.common_cfg.vs_uuid_cfg.vs_uuid_count = (uint8_t)(full.vs_uuids + VS_UUIDS_OURS);
 	set(&result, BLE_COMMON_CFG_VS_UUID, &config, ram_start);
 	config = (ble_cfg_t){0};
-	config.gatts_cfg.attr_tab_size.attr_tab_size = full->attr_tab_size;
+	config.gatts_cfg.attr_tab_size.attr_tab_size = full.attr_tab_size;
 	set(&result, BLE_GATTS_CFG_ATTR_TAB_SIZE, &config, ram_start);
 	return result;
 }
 
+uint32_t dfucast_s140_extend_events(void)
+{
+	ble_opt_t option = {0};
+
+	option.common_opt.conn_evt_ext.enable = 1;
+	return sd_ble_opt_set(BLE_COMMON_OPT_CONN_EVT_EXT, &option);
+}
+
 uint32_t dfucast_s140_enable(const struct dfucast_s140_settings *settings, uint32_t *ram_start)
 {
-	const struct dfucast_s140_settings full = filled(settings);
-	uint32_t result = configure(&full, *ram_start);
-	ble_opt_t option = {0};
+	uint32_t result = dfucast_s140_configure(settings, *ram_start);
 
 	/* NO_MEM here too: sd_ble_enable() then says how much. */
 	if (result == NRF_SUCCESS || result == NRF_ERROR_NO_MEM)
 		result = sd_ble_enable(ram_start);
-	if (result != NRF_SUCCESS)
-		return result;
-	/* A link alone on air goes on beyond its slot. */
-	option.common_opt.conn_evt_ext.enable = 1;
-	return sd_ble_opt_set(BLE_COMMON_OPT_CONN_EVT_EXT, &option);
+	return result == NRF_SUCCESS ? dfucast_s140_extend_events() : result;
 }

@@ -55,6 +55,11 @@ unsigned int dfucast_s140_links_max(uint16_t att_mtu, uint8_t write_queue);
 /** The slot that event_length gives, for struct dfucast_ble_air; its default is 6 pairs of 251 bytes at 2M. */
 uint32_t dfucast_s140_slot_us(const struct dfucast_s140_settings *settings);
 
+/** The two halves of dfucast_s140_enable(), for who enables it by nrf_sdh_ble_enable(): before, and after. */
+uint32_t dfucast_s140_configure(const struct dfucast_s140_settings *settings, uint32_t ram_start);
+/** A link alone on air goes on beyond its slot. */
+uint32_t dfucast_s140_extend_events(void);
+
 /**
  * Configures and enables the SoftDevice's BLE part (sd_softdevice_enable, or nrf_sdh_enable_request, come before).
  * @param ram_start in: where the application's RAM begins (linker symbol); out: where it must begin at least
