@@ -48,11 +48,11 @@ int dfucast_smp_fleet_read_encode(uint8_t *frame, size_t capacity, struct dfucas
 	};
 
 	dfucast_smp_write_start(&writer, frame, capacity);
-	dfucast_smp_write_uint(&writer, "from", from);
+	dfucast_smp_write_uint(&writer, "at", from);
 	return dfucast_smp_write_finish(&writer, &header);
 }
 
-static const struct dfucast_smp_field read_fields[] = {{"from", DFUCAST_SMP_KIND_UINT, 4, 0}};
+static const struct dfucast_smp_field read_fields[] = {{"at", DFUCAST_SMP_KIND_UINT, 4, 0}};
 DFUCAST_SMP_SCHEMA(read, uint32_t);
 
 int dfucast_smp_fleet_read_decode(const uint8_t *body, size_t length, uint32_t *number)

@@ -194,7 +194,7 @@ class Host(smp.Client):
     def reports(self):
         found, start = [], 0
         while True:
-            page = self.request(smp.READ, FLEET, REPORT, {"from": start})
+            page = self.request(smp.READ, FLEET, REPORT, {"at": start})
             found += page["targets"]
             if not (start := page.get("next", 0)):
                 return found
