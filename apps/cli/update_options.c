@@ -298,7 +298,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		update->dry_run = true;
 		break;
 	case KEY_ERASE_SETTINGS:
-		update->unfit = "erase-settings";
 		update->erase_settings = true;
 		break;
 	case KEY_FRESH:
@@ -311,11 +310,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		update->image = number(state, "image", argument, 0, 2);
 		break;
 	case KEY_SLOT:
-		update->unfit = "slot";
 		update->slot = number(state, "slot", argument, 0, 1);
 		break;
 	case KEY_BOOTLOADER:
-		update->unfit = "bootloader";
 		read_bootloader(state, update, argument);
 		break;
 	case KEY_SLOT_SIZE:

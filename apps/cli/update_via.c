@@ -217,7 +217,7 @@ static void reported(void *context, const struct dfucast_smp_fleet_report *repor
 	struct update_via *via = context;
 
 	if (report->target >= via->job->targets.count || report->state >= DFUCAST_STATE_COUNT ||
-	    report->holds > DFUCAST_HOLDS_UNKNOWN) {
+	    report->holds > DFUCAST_HOLDS_TORN) {
 		return;
 	}
 	struct dfucast_status *status = &via->statuses[report->target];
@@ -415,6 +415,7 @@ static void make_plan(struct update_via *via)
 	    {options->no_reset, DFUCAST_SMP_FLEET_NO_RESET},
 	    {options->fresh, DFUCAST_SMP_FLEET_FRESH},
 	    {options->upgrade_only, DFUCAST_SMP_FLEET_UPGRADE_ONLY},
+	    {options->erase_settings, DFUCAST_SMP_FLEET_ERASE_SETTINGS},
 	};
 
 	via->plan = (struct dfucast_smp_fleet_plan){
@@ -434,6 +435,8 @@ static void make_plan(struct update_via *via)
 	    .sha = job->sha,
 	    .sha_bytes = sizeof(job->sha),
 	};
+	via->plan.flags = (uint32_t)(options->slot + 1) << DFUCAST_SMP_FLEET_SLOT_SHIFT |
+			  (uint32_t)(options->boot_mode + 1) << DFUCAST_SMP_FLEET_BOOT_SHIFT;
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		via->plan.flags |= flags[i].given ? flags[i].flag : 0;
 	}

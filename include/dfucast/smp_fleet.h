@@ -92,13 +92,20 @@ enum dfucast_smp_fleet_flag {
 	DFUCAST_SMP_FLEET_UPGRADE_ONLY = 0x20,
 	DFUCAST_SMP_FLEET_FORWARD_ONLY = 0x40, /**< this host cannot go back in the image */
 	DFUCAST_SMP_FLEET_COMMANDED = 0x80,    /**< activate only on the command to */
+	DFUCAST_SMP_FLEET_ERASE_SETTINGS = 0x100,
 };
+/* Two numbers above the flags, 0: not said. */
+#define DFUCAST_SMP_FLEET_SLOT_SHIFT 12u /**< slot that the image is linked for, and 1: 2 bits */
+#define DFUCAST_SMP_FLEET_SLOT_MASK 0x3u
+#define DFUCAST_SMP_FLEET_BOOT_SHIFT                                                                         \
+	16u /**< enum dfucast_boot_mode where a target does not tell, and 1: 4 bits */
+#define DFUCAST_SMP_FLEET_BOOT_MASK 0xFu
 
 /** The job. Sent in as many frames as its targets need; only the first has anything but `at` and `targets`. */
 struct dfucast_smp_fleet_plan {
 	uint32_t at;    /**< index of the first target in this frame; 0 begins a new plan */
 	uint32_t mode;  /**< enum dfucast_update_mode */
-	uint32_t flags; /**< enum dfucast_smp_fleet_flag */
+	uint32_t flags; /**< enum dfucast_smp_fleet_flag, slot and boot mode */
 	uint32_t barrier;
 	uint32_t canary;
 	uint32_t max_failed;

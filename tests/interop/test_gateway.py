@@ -162,6 +162,21 @@ def test_via_some_of_them(gateway, dfucast, image):
     assert {e["target"] for e in behind.of("target")} == {"sim:5#3", "sim:5#1"}
 
 
+def test_via_to_direct_xip(gateway, dfucast, image):
+    """What the plan says of slot, leave and settings reaches the devices behind the gateway."""
+    running, port = gateway("--radio", "sim:2?mode=4")
+    via = ("update", image, "--json", "--via", f"serial:{port}", "--allow-no-revert")
+    unplaced = dfucast(*via, timeout=180)
+    assert {unplaced.final(f"sim:2#{i}")["error"] for i in range(2)} == {"slot_needed"}, unplaced
+    running, port = gateway("--radio", "sim:2?mode=4")
+    via = ("update", image, "--json", "--via", f"serial:{port}", "--slot", "1")
+    assert {dfucast(*via, timeout=180).final(f"sim:2#{i}")["error"] for i in range(2)} == {"no_way_back"}
+    running, port = gateway("--radio", "sim:2?mode=4")
+    via = ("update", image, "--json", "--via", f"serial:{port}", "--slot", "1", "--allow-no-revert", "--erase-settings")
+    done = dfucast(*via, timeout=180)
+    assert done.code == 0 and done.final("sim:2#1")["version_after"] == done.of("image")[0]["version"], done
+
+
 def test_via_interrupted_and_again(gateway, dfucast, dfucast_start, image):
     running, port = gateway("--radio", "sim:2", "--canary", "0")
     first = dfucast_start("update", image, "--json", "--via", f"serial:{port}")
