@@ -23,6 +23,7 @@ enum key {
 	KEY_LINKS,
 	KEY_BUF_SIZE,
 	KEY_FORWARD_ONLY,
+	KEY_MIXED,
 	KEY_ALLOW_DOWNGRADE,
 	KEY_ALLOW_NO_REVERT,
 	KEY_ONCE,
@@ -52,6 +53,11 @@ static const struct argp_option options[] = {
     {"buf-size", KEY_BUF_SIZE, "BYTES", 0, "Longest frame taken from the host (2048)", 3},
     {"forward-only", KEY_FORWARD_ONLY, 0, 0,
      "The host does not follow the offsets it is answered: hold answers, never ask for bytes twice", 3},
+    {"mixed", KEY_MIXED, 0, 0,
+     "As a gateway that has an image of its own: image 0 is that (this machine has none, so it is refused), "
+     "image 1 "
+     "the fleet's",
+     3},
     {"release", KEY_RELEASE, "SECONDS", 0,
      "Give the links back after so long without a byte of the image (300)", 3},
     {"once", KEY_ONCE, 0, 0,
@@ -181,6 +187,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		break;
 	case KEY_FORWARD_ONLY:
 		gateway->forward_only = true;
+		break;
+	case KEY_MIXED:
+		gateway->mixed = true;
 		break;
 	case KEY_ALLOW_DOWNGRADE:
 		gateway->allow_downgrade = true;
@@ -479,6 +488,7 @@ static void make_config(struct gateway_job *job)
 	config->plan.allow_no_revert = wanted->allow_no_revert;
 	config->default_count = count;
 	config->forward_only = wanted->forward_only;
+	config->mixed = wanted->mixed;
 	config->release_ms = wanted->release_ms;
 	job->port =
 	    (struct dfucast_gateway_port){.context = job, .resolve = resolve, .name = name, .seen = seen};

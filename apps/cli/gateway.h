@@ -28,6 +28,7 @@ struct gateway_options {
 	uint32_t gather_ms;
 	uint32_t release_ms;
 	bool forward_only;
+	bool mixed;
 	bool allow_downgrade;
 	bool allow_no_revert;
 	bool once;

@@ -74,6 +74,18 @@ def over(result):
     return event["value"]
 
 
+def test_mixed_link(gateway, dfucast, image):
+    """A sensor's image never ends in the gateway: refused without a slot, and with --slot 1 it is the fleet's."""
+    running, port = gateway("--radio", "sim:2", "--mixed", "--canary", "0")
+    for words in (smpmgr(port, "image", "upload", image), [sys.executable, "-c", TOOLKIT, port, str(image)]):
+        done = subprocess.run(words, check=False, timeout=60, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        assert done.returncode != 0, done.stdout + done.stderr
+    assert dfucast("update", image, "--via", f"serial:{port}").code == 3  # image 0 here too
+    run(smpmgr(port, "upgrade", "--slot", "1", image))
+    result = running.finish(180)
+    assert result.code == 0 and over(result) == 2, result
+
+
 @pytest.mark.parametrize("host", HOSTS)
 def test_stock_host_and_virtual_devices(gateway, image, host):
     running, port = gateway("--radio", "sim:4", "--canary", "1")

@@ -293,6 +293,77 @@ static void test_power_fails(void **state)
 	}
 }
 
+static void cut(struct world *world, unsigned int who)
+{
+	if (who & 2) {
+		sim_fleet_central_reset(world->sim->fleet);
+		world->sim->config.boot_id++;
+		dfucast_gateway_init(&world->sim->gateway, &world->sim->config);
+	}
+	if (who & 1) {
+		host_begin(world);
+	}
+}
+
+/* In each state that a target can be told to be in, and at moments behind it: also between the write and the answer of
+ * test, reset and confirm, which are an interval or two apart. */
+static void test_power_fails_in_each_state(void **state)
+{
+	static const uint32_t behind_ms[] = {0, 15, 30, 45, 60, 90, 130, 400};
+	unsigned int met = 0;
+
+	(void)state;
+	for (uint8_t wanted = DFUCAST_STATE_CONNECTING; wanted <= DFUCAST_STATE_DONE; wanted++) {
+		for (unsigned int i = 0; i < sizeof(behind_ms) / sizeof(behind_ms[0]); i++) {
+			unsigned int who = 1 + (wanted + i) % 3u;
+			struct world *world = world_new("n=2", 2);
+			bool seen = false;
+
+			world->plan.soak_ms = 1000;
+			while (!seen && world->host.state < DFUCAST_HOST_DONE) {
+				step(world);
+				seen = gateway_sim_count(world->sim, (enum dfucast_state)wanted) > 0 &&
+				       world->sim->gateway.state == DFUCAST_SMP_FLEET_OPEN;
+			}
+			for (uint32_t ms = 0; ms < behind_ms[i]; ms++) {
+				step(world);
+			}
+			met += seen;
+			cut(world, who);
+			until_over(world, 600000);
+			assert_all_done(world);
+			world_free(world);
+		}
+	}
+	assert_int_equal(met, 11 * 8); /* every state was met, or this proves nothing */
+}
+
+/* One device loses power at a flash operation; the gateway goes on with it, or its report says what it holds. */
+static void test_device_power_fails(void **state)
+{
+	unsigned int done = 0;
+
+	(void)state;
+	for (unsigned int operation = 1; operation < 420; operation += 23) {
+		char keys[48];
+		struct world *world;
+
+		(void)snprintf(keys, sizeof(keys), "n=3&power=1&power_loss=%u", operation);
+		world = world_new(keys, 3);
+		until_over(world, 600000);
+		assert_int_equal(world->host.state, DFUCAST_HOST_DONE);
+		assert_int_equal(world->reports, 3);
+		if (world->reported[1] != DFUCAST_STATE_DONE) {
+			host_begin(world); /* the second run finishes it */
+			until_over(world, 600000);
+		}
+		done += world->reported[1] == DFUCAST_STATE_DONE;
+		assert_int_equal(world->reported[1], DFUCAST_STATE_DONE);
+		world_free(world);
+	}
+	assert_true(done > 10);
+}
+
 static void test_blob(void **state)
 {
 	struct world *world = world_new("n=3", 3);
@@ -404,11 +475,18 @@ static void test_mute_image(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_whole_update), cmocka_unit_test(test_slow_network),
-	    cmocka_unit_test(test_lossy_wire),   cmocka_unit_test(test_power_fails),
-	    cmocka_unit_test(test_blob),         cmocka_unit_test(test_no_gateway),
-	    cmocka_unit_test(test_silence),      cmocka_unit_test(test_unknown_target),
-	    cmocka_unit_test(test_abort),        cmocka_unit_test(test_mute_image),
+	    cmocka_unit_test(test_whole_update),
+	    cmocka_unit_test(test_slow_network),
+	    cmocka_unit_test(test_lossy_wire),
+	    cmocka_unit_test(test_power_fails),
+	    cmocka_unit_test(test_power_fails_in_each_state),
+	    cmocka_unit_test(test_device_power_fails),
+	    cmocka_unit_test(test_blob),
+	    cmocka_unit_test(test_no_gateway),
+	    cmocka_unit_test(test_silence),
+	    cmocka_unit_test(test_unknown_target),
+	    cmocka_unit_test(test_abort),
+	    cmocka_unit_test(test_mute_image),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
