@@ -8,6 +8,9 @@
 
 #include <dfucast/port.h>
 #include <inttypes.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -202,6 +205,79 @@ static void waves(void **state)
 	}
 }
 
+/* Bytes on the heap; 0: not to be known (another C library, a sanitizer). */
+static size_t heap_bytes(void)
+{
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+#else
+	return 0;
+#endif
+}
+
+struct crowd {
+	size_t heap_peak; /* of the run alone, looked at each virtual second */
+	uint32_t done;
+	uint32_t passes;
+	uint64_t hash;
+};
+
+static struct crowd run_crowd(uint32_t count)
+{
+	struct sim_fleet_options options = options_of("image_kb=8&limit_s=100000");
+	struct crowd crowd = {0};
+	struct sim_fleet_statistics statistics;
+	struct dfucast_status status;
+	size_t before = heap_bytes();
+	uint64_t now = 0;
+
+	options.air.n = count;
+	struct sim_fleet *fleet = sim_fleet_create(&options);
+
+	assert_non_null(fleet);
+	do {
+		size_t used = heap_bytes() - before;
+
+		crowd.heap_peak = used > crowd.heap_peak ? used : crowd.heap_peak;
+		now += SIM_NS_PER_S;
+	} while (sim_fleet_step(fleet, now));
+	assert_null(sim_fleet_violation(fleet));
+	sim_fleet_statistics(fleet, &statistics);
+	crowd.passes = statistics.passes;
+	crowd.hash = sim_fleet_hash(fleet);
+	for (uint16_t i = 0; i < count; i++) {
+		sim_fleet_status(fleet, i, &status);
+		crowd.done += status.state == DFUCAST_STATE_DONE;
+	}
+	sim_fleet_free(fleet);
+	return crowd;
+}
+
+/* A hundred waves. What each device more costs is the same from the first to the last, the model's flash included. */
+static void two_thousand_devices(void **state)
+{
+	struct crowd few = run_crowd(200);
+	struct crowd some = run_crowd(400);
+	struct crowd all = run_crowd(2000);
+
+	(void)state;
+	assert_int_equal(few.done, 200);
+	assert_int_equal(some.done, 400);
+	assert_int_equal(all.done, 2000);
+	assert_in_range(all.passes, 100, 106); /* the canary's link, while it runs */
+	if (all.hash != UINT64_C(0xf40734e7050c7770)) {
+		fail_msg("2000 devices: hash 0x%016" PRIx64, all.hash);
+	}
+	if (all.heap_peak != 0) {
+		size_t each = (some.heap_peak - few.heap_peak) / 200;
+		size_t each_more = (all.heap_peak - some.heap_peak) / 1600;
+
+		assert_in_range(each_more, each - each / 100, each + each / 100);
+	}
+}
+
 /* The interval computed is about as good as the best that trying finds. */
 static void interval_from_the_guard(void **state)
 {
@@ -383,6 +459,7 @@ int main(void)
 	    cmocka_unit_test(all_done),
 	    cmocka_unit_test(every_scenario),
 	    cmocka_unit_test(waves),
+	    cmocka_unit_test(two_thousand_devices),
 	    cmocka_unit_test(interval_from_the_guard),
 	    cmocka_unit_test(loss),
 	    cmocka_unit_test(dropped_links),
