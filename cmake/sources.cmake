@@ -43,6 +43,8 @@ set(DFUCAST_CORE_SOURCES
   src/update/answer.c
   src/update/upload.c
   src/update/match.c
+  src/update/images.c
+  src/update/set.c
   src/update/names.c
   src/cast/cast.c
   src/cast/gate.c

@@ -98,6 +98,13 @@ static const struct advice advice[] = {
      "Give --mode confirm to go on with that, or --fresh to erase the slot and begin anew."},
     {DFUCAST_ERR_UPLOAD_MISMATCH, "what the device wrote is not the file that was sent",
      "Run the command again with --fresh."},
+    {DFUCAST_ERR_NO_SUCH_IMAGE, "the device has no image of this number",
+     "Take the package that was built for this device's firmware; one built for a single image updates image "
+     "0 only."},
+    {DFUCAST_ERR_SET_TORN, "the device runs only some of the images that belong together",
+     "Look at it with \"dfucast image list TARGET\", find out why the bootloader refused one, and run the "
+     "command again "
+     "with a good package at once."},
     {DFUCAST_ERR_IMAGE_MAGIC, "the file is not an MCUboot image",
      "Give the signed binary, often zephyr.signed.bin, or dfu_application.zip; not the .elf, the .hex or the "
      "unsigned .bin."},

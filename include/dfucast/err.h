@@ -66,6 +66,8 @@ extern "C" {
 	X(SINGLE_SLOT, -69, "single_slot")                                                                   \
 	X(NOT_IN_LOADER, -70, "not_in_loader")                                                               \
 	X(SETTINGS_KEPT, -71, "settings_not_erased")                                                         \
+	X(NO_SUCH_IMAGE, -72, "no_such_image")                                                               \
+	X(SET_TORN, -73, "set_torn")                                                                         \
 	X(IMAGE_MAGIC, -80, "not_an_image")                                                                  \
 	X(IMAGE_TRUNCATED, -81, "image_truncated")                                                           \
 	X(IMAGE_TLV, -82, "image_tlv")                                                                       \

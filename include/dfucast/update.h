@@ -71,6 +71,31 @@ struct dfucast_update_boards {
 	char board[DFUCAST_BOARD_BYTES_MAX]; /**< its beginning */
 };
 
+/**
+ * One image: its first DFUCAST_IMAGE_HEADER_BYTES bytes (the first chunk, all of it); the SHA-256 of the whole file, 32
+ * bytes, the key by which a server resumes; its hash TLV, which the image list shows, of 32, 48 or 64 bytes; length of
+ * the whole file; version; image number on the device. Numbers above 0 not with TEST_CONFIRM: confirming what runs,
+ * after the reset, means image 0.
+ */
+#define DFUCAST_UPDATE_IMAGE_MEMBERS                                                                         \
+	const uint8_t *header;                                                                               \
+	const uint8_t *sha;                                                                                  \
+	const uint8_t *hash;                                                                                 \
+	uint32_t image_bytes;                                                                                \
+	struct dfucast_version version;                                                                      \
+	uint8_t hash_bytes;                                                                                  \
+	uint8_t image;
+
+struct dfucast_update_image {
+	DFUCAST_UPDATE_IMAGE_MEMBERS
+};
+
+#define DFUCAST_UPDATE_MORE_MAX 2u
+
+/** What judges several images: named in the plan, so that a program with one image does not carry it. Opaque. */
+struct dfucast_update_set;
+extern const struct dfucast_update_set dfucast_update_set;
+
 /*
  * With `dry_run` nothing but read requests is sent. A device that would have gone on ends `done`, and `holds` says with
  * what: AS_BEFORE: an upload (from where it holds a part, which only an upload request would tell), STAGED: its check
@@ -83,11 +108,21 @@ struct dfucast_update_boards {
  * Pointers must stay valid while any device runs.
  */
 struct dfucast_update_plan {
+	union {
+		struct dfucast_update_image first;
+		struct {
+			DFUCAST_UPDATE_IMAGE_MEMBERS
+		};
+	};
+	/** &dfucast_update_set where `more` is given, else NULL. */
+	const struct dfucast_update_set *set;
+	/** Further images of the same run, in ascending image numbers: their bytes follow the first one's in the stream. All
+	 *  are uploaded and verified, then all marked, then the device is reset once. */
+	const struct dfucast_update_image *more;
+	uint8_t more_count; /**< at most DFUCAST_UPDATE_MORE_MAX; with more than none not with TEST_CONFIRM */
 	uint8_t mode;       /**< enum dfucast_update_mode */
-	uint8_t hash_bytes; /**< 32, 48 or 64 */
-	uint8_t image; /**< image number; above 0 not with TEST_CONFIRM, since confirming means image 0 */
-	uint8_t window_max;   /**< most upload requests in flight, 1 … 4; 0: 4 */
-	uint8_t retries;      /**< tries of a short request beyond the first, and of a silent upload; 0: 4 */
+	uint8_t window_max; /**< most upload requests in flight, 1 … 4; 0: 4 */
+	uint8_t retries;    /**< tries of a short request beyond the first, and of a silent upload; 0: 4 */
 	bool allow_downgrade; /**< a lower version than the running one is sent too */
 	bool upgrade_only;    /**< an equal version is not sent either, and the server is told to refuse it */
 	uint8_t
@@ -103,12 +138,6 @@ struct dfucast_update_plan {
 	bool no_reset;        /**< stop after marking the image: the device's next own reset starts it */
 	bool dry_run; /**< only look: ends at the first request that would change something, see below */
 	bool fresh;   /**< ignore what the device already holds: erase, then send everything */
-	const uint8_t
-	    *header; /**< the image's first DFUCAST_IMAGE_HEADER_BYTES bytes: the first chunk, all of it */
-	const uint8_t *sha;   /**< SHA-256 of the whole file, 32 bytes: the key by which a server resumes */
-	const uint8_t *hash;  /**< the image's hash TLV: what the image list shows */
-	uint32_t image_bytes; /**< whole file */
-	struct dfucast_version version;
 	uint32_t slot_bytes; /**< slot size to assume where the device does not tell; 0: none */
 	uint32_t soak_ms;    /**< time between "it runs" and confirm; 0: none */
 	uint32_t timeout_ms; /**< for one answer to a short request; 0: 2000 */
@@ -181,8 +210,9 @@ struct dfucast_update {
 	uint8_t stalls;  /**< answers without progress since the last progress */
 	uint8_t reconnects : 4;
 	uint8_t attempts : 4;    /**< uploads begun */
-	uint8_t resets : 4;      /**< resets asked of a device that did not take the first one */
-	uint8_t recoveries : 4;  /**< times found in serial recovery */
+	uint8_t resets : 2;      /**< resets asked of a device that did not take the first one */
+	uint8_t recoveries : 2;  /**< times found in serial recovery */
+	uint8_t image : 2;       /**< which of the plan's images it is at */
 	uint8_t tx_ticks;        /**< looks at the begun frame that still is not out */
 	uint8_t sample_sequence; /**< request whose round trip is being measured */
 	uint8_t tx_sequence;     /**< request whose frame is begun, when TX is set */

@@ -7,9 +7,9 @@
 #include "internal.h"
 #include <string.h>
 
-enum sim_peer_swap sim_peer_swap_type(const struct sim_peer *peer)
+enum sim_peer_swap sim_peer_swap_type(const struct sim_peer *peer, uint8_t image)
 {
-	const struct sim_peer_slot *slots = peer->slots;
+	const struct sim_peer_slot *slots = &peer->slots[2 * image];
 
 	if (slots[1].magic) {
 		return slots[1].image_ok ? SIM_PEER_SWAP_PERM : SIM_PEER_SWAP_TEST;
@@ -46,28 +46,30 @@ void sim_peer_slot_erase(struct sim_peer *peer, uint8_t slot)
 	peer->slots[slot].displaced = false;
 }
 
-static void swap_contents(struct sim_peer *peer)
+static void swap_contents(struct sim_peer_slot slots[2], bool displaced)
 {
-	uint8_t *bytes = peer->slots[0].bytes;
+	uint8_t *bytes = slots[0].bytes;
 
-	peer->slots[0].bytes = peer->slots[1].bytes;
-	peer->slots[1].bytes = bytes;
-	peer->slots[1].magic = false;
-	peer->slots[1].image_ok = false;
-	peer->slots[1].copy_done = false;
-	peer->slots[1].displaced = peer->config.mode == SIM_PEER_MODE_OFFSET;
-	peer->slots[0].magic = true;
-	peer->slots[0].copy_done = true;
+	slots[0].bytes = slots[1].bytes;
+	slots[1].bytes = bytes;
+	slots[1].magic = false;
+	slots[1].image_ok = false;
+	slots[1].copy_done = false;
+	slots[1].displaced = displaced;
+	slots[0].magic = true;
+	slots[0].copy_done = true;
 }
 
 /* Overwrite-only: slot 1 is copied over slot 0, then its header and trailer are erased; nothing is left to go back to. */
-static void overwrite(struct sim_peer *peer)
+static void overwrite(struct sim_peer *peer, uint8_t image)
 {
-	memcpy(peer->slots[0].bytes, peer->slots[1].bytes, peer->config.slot_bytes);
-	sim_peer_slot_erase(peer, 1);
-	peer->slots[0].magic = false;
-	peer->slots[0].copy_done = false;
-	peer->slots[0].image_ok = true;
+	struct sim_peer_slot *slots = &peer->slots[2 * image];
+
+	memcpy(slots[0].bytes, slots[1].bytes, peer->config.slot_bytes);
+	sim_peer_slot_erase(peer, (uint8_t)(2 * image + 1));
+	slots[0].magic = false;
+	slots[0].copy_done = false;
+	slots[0].image_ok = true;
 }
 
 void sim_peer_boot(struct sim_peer *peer, uint32_t now)
@@ -83,37 +85,45 @@ void sim_peer_boot(struct sim_peer *peer, uint32_t now)
 	}
 }
 
-static uint32_t swap_if_due(struct sim_peer *peer)
+/* Each image by itself, as MCUboot does: one that is refused keeps the others from nothing. @return ms */
+static uint32_t swap_image(struct sim_peer *peer, uint8_t image)
 {
-	enum sim_peer_swap swap = sim_peer_swap_type(peer);
-	uint32_t took = peer->config.boot_ms;
+	struct sim_peer_slot *slots = &peer->slots[2 * image];
+	enum sim_peer_swap swap = sim_peer_swap_type(peer, image);
 
 	switch (swap) {
 	case SIM_PEER_SWAP_TEST:
 	case SIM_PEER_SWAP_PERM:
-		if (!sim_peer_image_valid(peer->slots[1].bytes, peer->config.slot_bytes)) {
-			sim_peer_slot_erase(peer, 1); /* "Image in the secondary slot is not valid!" */
-			break;
+		if (!sim_peer_image_valid(slots[1].bytes, peer->config.slot_bytes)) {
+			/* "Image in the secondary slot is not valid!" */
+			sim_peer_slot_erase(peer, (uint8_t)(2 * image + 1));
+			return 0;
 		}
 		if (peer->config.mode == SIM_PEER_MODE_OVERWRITE) {
-			overwrite(peer);
+			overwrite(peer, image);
 		} else {
-			swap_contents(peer);
-			peer->slots[0].image_ok = swap == SIM_PEER_SWAP_PERM;
+			swap_contents(slots, peer->config.mode == SIM_PEER_MODE_OFFSET);
+			slots[0].image_ok = swap == SIM_PEER_SWAP_PERM;
 		}
-		took += peer->config.swap_ms;
-		break;
+		return peer->config.swap_ms;
 	case SIM_PEER_SWAP_REVERT:
-		swap_contents(peer);
-		peer->slots[0].image_ok = true;
-		took += peer->config.swap_ms;
-		peer->slots[1].displaced = false; /* back where uploads begin */
+		swap_contents(slots, false); /* back where uploads begin */
+		slots[0].image_ok = true;
 		if (peer->config.revert_stale) {
-			memcpy(peer->slots[1].bytes, peer->slots[0].bytes, peer->config.slot_bytes);
+			memcpy(slots[1].bytes, slots[0].bytes, peer->config.slot_bytes);
 		}
-		break;
+		return peer->config.swap_ms;
 	default:
-		break;
+		return 0;
+	}
+}
+
+static uint32_t swap_if_due(struct sim_peer *peer)
+{
+	uint32_t took = peer->config.boot_ms;
+
+	for (uint8_t image = 0; image < peer->config.images; image++) {
+		took += swap_image(peer, image);
 	}
 	if (took != peer->config.boot_ms) {
 		uint32_t begun = peer->flash_operations;
@@ -156,9 +166,15 @@ static void observe_boot(struct sim_peer *peer, uint32_t now)
 	if (sim_peer_image_look(peer->slots[peer->active].bytes, peer->config.slot_bytes, &image)) {
 		sim_peer_sha256(peer->slots[peer->active].bytes, image.length, digest);
 	}
-	const struct sim_peer_event event = {.kind = SIM_PEER_EVENT_BOOT, .now = now, .digest = digest};
+	struct sim_peer_event event = {.kind = SIM_PEER_EVENT_BOOT, .now = now, .digest = digest};
 
 	peer->config.observe(peer->config.context, &event);
+	if (peer->config.images > 1 &&
+	    sim_peer_image_look(peer->slots[2].bytes, peer->config.slot_bytes, &image)) {
+		sim_peer_sha256(peer->slots[2].bytes, image.length, digest);
+		event.image = 1;
+		peer->config.observe(peer->config.context, &event);
+	}
 }
 
 /* The image that runs is another than at first, and not the loader either. */

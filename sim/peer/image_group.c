@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Group 1 of the model peripheral: list, set-state, upload, erase, slot info; a build for one image. The order of
+ * Group 1 of the model peripheral: list, set-state, upload, erase, slot info; a build for one image or two. The order of
  * checks is that of Zephyr's server.
  */
 #include "internal.h"
@@ -15,6 +15,7 @@ enum {
 	NO_FREE_SLOT = 9,
 	HASH_NOT_FOUND = 8,
 	FLASH_OPEN_FAILED = 10,
+	INVALID_SLOT = 14,
 	INVALID_OFFSET = 20,
 	INVALID_LENGTH = 21,
 	INVALID_HEADER = 22,
@@ -25,12 +26,13 @@ enum {
 	ALREADY_PENDING = 28,
 	TOO_LARGE = 30,
 	OVERRUN = 31,
+	CONFIRM_DENIED = 32,
 	TEST_OF_ACTIVE = 33,
 };
 
 static bool look(const struct sim_peer *peer, uint8_t slot, struct sim_peer_image *image)
 {
-	if (peer->slots[slot].displaced && sim_peer_swap_type(peer) != SIM_PEER_SWAP_REVERT) {
+	if (peer->slots[slot].displaced && sim_peer_swap_type(peer, slot / 2) != SIM_PEER_SWAP_REVERT) {
 		return false;
 	}
 	return sim_peer_image_look(peer->slots[slot].bytes, peer->config.slot_bytes, image);
@@ -44,10 +46,21 @@ static void put_flag(const struct sim_peer_call *call, const char *key, bool val
 	}
 }
 
+/* The slot that runs, of the image that this slot is of; and what starts there next. */
+static uint8_t running(const struct sim_peer *peer, uint8_t slot)
+{
+	return slot < 2 ? peer->active : 2;
+}
+
+static struct sim_peer_next next_of(const struct sim_peer *peer, uint8_t slot)
+{
+	return slot < 2 ? sim_peer_next(peer) : sim_peer_next_second(peer);
+}
+
 static void put_slot(const struct sim_peer_call *call, uint8_t slot)
 {
-	struct sim_peer_next next = sim_peer_next(call->peer);
-	bool active = slot == call->peer->active;
+	struct sim_peer_next next = next_of(call->peer, slot);
+	bool active = slot == running(call->peer, slot);
 	bool loader = call->peer->config.mode == SIM_PEER_MODE_LOADER;
 	struct sim_peer_image image;
 	char version[24];
@@ -58,8 +71,12 @@ static void put_slot(const struct sim_peer_call *call, uint8_t slot)
 	snprintf(version, sizeof(version), image.version[3] ? "%u.%u.%u.%u" : "%u.%u.%u", image.version[0],
 		 image.version[1], image.version[2], image.version[3]);
 	zcbor_map_start_encode(call->out, 10);
+	if (call->peer->config.images > 1) {
+		zcbor_tstr_put_lit(call->out, "image");
+		zcbor_uint32_put(call->out, slot / 2);
+	}
 	zcbor_tstr_put_lit(call->out, "slot");
-	zcbor_uint32_put(call->out, slot);
+	zcbor_uint32_put(call->out, slot % 2);
 	zcbor_tstr_put_lit(call->out, "version");
 	zcbor_tstr_put_term(call->out, version, sizeof(version));
 	if (call->peer->state != SIM_PEER_RECOVERY || call->peer->config.recovery_hash) {
@@ -72,7 +89,7 @@ static void put_slot(const struct sim_peer_call *call, uint8_t slot)
 	}
 	put_flag(call, "bootable", true);
 	bool elsewhere =
-	    next.slot != call->peer->active && !active; /* the other slot starts, and this is it */
+	    next.slot != running(call->peer, slot) && !active; /* the other slot starts, and this is it */
 
 	put_flag(call, "pending", elsewhere && next.type != SIM_PEER_NEXT_REVERT);
 	put_flag(call, "confirmed",
@@ -91,8 +108,9 @@ static void list(const struct sim_peer_call *call)
 		put_slot(call, 1u - call->peer->active);
 		put_slot(call, call->peer->active);
 	} else {
-		put_slot(call, 0);
-		put_slot(call, 1);
+		for (uint8_t slot = 0; slot < 2 * call->peer->config.images; slot++) {
+			put_slot(call, slot);
+		}
 	}
 	zcbor_list_end_encode(call->out, 4);
 	if (!call->peer->config.frugal && call->peer->state != SIM_PEER_RECOVERY) {
@@ -116,36 +134,54 @@ static void mark(struct sim_peer_call *call, struct sim_peer_slot *trailer, bool
 	}
 }
 
-/* Spec 5.3; the slot that a non-empty hash names is the first with it. */
+/* The slot that a non-empty hash names is the first with it. */
+static uint16_t find_slot(const struct sim_peer *peer, const struct sim_peer_arguments *arguments,
+			  uint8_t *slot)
+{
+	struct sim_peer_image image;
+
+	*slot = peer->active;
+	if (arguments->hash.len == 0) {
+		return arguments->confirm ? 0 : INVALID_HASH;
+	}
+	if (arguments->hash.len != 32) {
+		return INVALID_HASH;
+	}
+	*slot = 0;
+	while (*slot < 2 * peer->config.images &&
+	       !(look(peer, *slot, &image) && memcmp(image.hash, arguments->hash.value, 32) == 0)) {
+		(*slot)++;
+	}
+	return *slot < 2 * peer->config.images ? 0 : HASH_NOT_FOUND;
+}
+
+/* Spec 5.3, rules 1 and 3. */
+static uint16_t may_set(const struct sim_peer *peer, uint8_t slot, bool confirm)
+{
+	bool runs = slot == running(peer, slot);
+
+	if (confirm && slot >= 2 && (runs || peer->config.keeps_others)) {
+		return CONFIRM_DENIED;
+	}
+	return runs && !confirm ? TEST_OF_ACTIVE : 0;
+}
+
 static void set_state(struct sim_peer_call *call, const struct sim_peer_arguments *arguments)
 {
 	struct sim_peer *peer = call->peer;
-	enum sim_peer_swap swap = sim_peer_swap_type(peer);
-	struct sim_peer_image image;
-	uint8_t slot = 0;
+	uint8_t slot;
 
-	if (arguments->hash.len == 0) {
-		slot = peer->active;
-		if (!arguments->confirm) {
-			call->group_rc = INVALID_HASH;
-			return;
-		}
-	} else if (arguments->hash.len != 32) {
-		call->group_rc = INVALID_HASH;
+	call->group_rc = find_slot(peer, arguments, &slot);
+	if (call->group_rc != 0) {
 		return;
-	} else {
-		while (slot < 2 &&
-		       !(look(peer, slot, &image) && memcmp(image.hash, arguments->hash.value, 32) == 0)) {
-			slot++;
-		}
-		if (slot == 2) {
-			call->group_rc = HASH_NOT_FOUND;
-			return;
-		}
 	}
+	enum sim_peer_swap swap = sim_peer_swap_type(peer, slot / 2);
+	struct sim_peer_slot *slots = &peer->slots[slot / 2 * 2];
+	bool first = slot % 2 == 0;
+
 	peer->writes++;
-	if (slot == peer->active && !arguments->confirm) {
-		call->group_rc = TEST_OF_ACTIVE;
+	call->group_rc = may_set(peer, slot, arguments->confirm);
+	if (call->group_rc != 0) {
 		return;
 	}
 	if (sim_peer_marks(peer)) {
@@ -155,13 +191,13 @@ static void set_state(struct sim_peer_call *call, const struct sim_peer_argument
 	}
 	switch (swap) {
 	case SIM_PEER_SWAP_TEST:
-		if (slot != 1 || arguments->confirm) {
+		if (first || arguments->confirm) {
 			call->group_rc = ALREADY_PENDING;
 			return;
 		}
 		break;
 	case SIM_PEER_SWAP_PERM:
-		if (slot == 0 || !arguments->confirm) {
+		if (first || !arguments->confirm) {
 			call->group_rc = ALREADY_PENDING;
 			return;
 		}
@@ -171,35 +207,38 @@ static void set_state(struct sim_peer_call *call, const struct sim_peer_argument
 			call->group_rc = ALREADY_PENDING;
 			return;
 		}
-		if (slot == 0 && sim_peer_flash_operation(peer, NULL)) {
+		if (first && sim_peer_flash_operation(peer, NULL)) {
 			call->words += 4;
-			peer->slots[0].image_ok = true;
+			slots[0].image_ok = true;
 			peer->watchdog_due = false;
 		}
 		break;
 	default:
-		if (slot == 1 && sim_peer_flash_operation(peer, NULL)) {
+		if (!first && sim_peer_flash_operation(peer, NULL)) {
 			call->words += arguments->confirm ? 8 : 4;
-			peer->slots[1].magic = true;
-			peer->slots[1].image_ok = arguments->confirm;
+			slots[1].magic = true;
+			slots[1].image_ok = arguments->confirm;
 		}
 		break;
 	}
 	list(call);
 }
 
-/* The slot that uploads go to: the one that does not run. */
-static uint8_t target_of(const struct sim_peer *peer)
+/* The slot that uploads for image @p image go to: the one that does not run. 0xFF: there is no such image. */
+static uint8_t target_of(const struct sim_peer *peer, uint32_t image)
 {
-	return 1u - peer->active;
+	if (peer->config.images > 1 && image >= peer->config.images) {
+		return 0xFF;
+	}
+	return peer->config.images > 1 && image == 1 ? 3 : (uint8_t)(1u - peer->active);
 }
 
-static bool target_in_use(const struct sim_peer *peer)
+static bool target_in_use(const struct sim_peer *peer, uint8_t slot)
 {
-	struct sim_peer_next next = sim_peer_next(peer);
+	struct sim_peer_next next = next_of(peer, slot);
 
 	if ((sim_peer_takes_highest(peer) && peer->config.mode != SIM_PEER_MODE_XIP_REVERT) ||
-	    peer->config.mode == SIM_PEER_MODE_LOADER || next.slot == peer->active) {
+	    peer->config.mode == SIM_PEER_MODE_LOADER || next.slot == running(peer, slot)) {
 		return false;
 	}
 	return next.type == SIM_PEER_NEXT_REVERT || !peer->config.erase_pending;
@@ -252,7 +291,7 @@ static bool first_chunk(struct sim_peer_call *call, const struct sim_peer_argume
 	struct sim_peer *peer = call->peer;
 	struct sim_peer_session *session = &peer->session;
 	struct sim_peer_image image;
-	uint8_t slot = target_of(peer);
+	uint8_t slot = target_of(peer, a->image);
 	uint32_t start = sim_peer_slot_address(&peer->config, slot);
 	const uint8_t address[4] = {(uint8_t)start, (uint8_t)(start >> 8), (uint8_t)(start >> 16),
 				    (uint8_t)(start >> 24)};
@@ -269,7 +308,9 @@ static bool first_chunk(struct sim_peer_call *call, const struct sim_peer_argume
 	} else if (session->open && a->sha.len > 0 && a->sha.len == session->sha_bytes &&
 		   memcmp(a->sha.value, session->sha, a->sha.len) == 0) {
 		return false; /* resume: the answer tells where it stands */
-	} else if (target_in_use(peer)) {
+	} else if (slot == 0xFF) {
+		call->group_rc = INVALID_SLOT;
+	} else if (target_in_use(peer, slot)) {
 		refuse(call, NO_FREE_SLOT, "no slot");
 	} else if (a->len > peer->config.slot_bytes) {
 		refuse(call, TOO_LARGE, "img too large");
@@ -365,6 +406,7 @@ static void write_data(struct sim_peer_call *call, const struct zcbor_string *da
 						     .now = call->now,
 						     .offset = session->offset,
 						     .length = length,
+						     .image = session->slot / 2,
 						     .bytes = data->value};
 
 		peer->config.observe(peer->config.context, &event);
@@ -425,50 +467,62 @@ static void upload(struct sim_peer_call *call, const struct sim_peer_arguments *
 static void erase(struct sim_peer_call *call, const struct sim_peer_arguments *arguments)
 {
 	struct sim_peer *peer = call->peer;
-	uint32_t slot = arguments->has_slot ? arguments->slot : target_of(peer);
+	uint8_t slot = target_of(peer, 0);
 
-	if (slot != target_of(peer)) {
-		call->group_rc = slot == peer->active ? NO_FREE_SLOT : FLASH_OPEN_FAILED;
+	if (arguments->has_slot && arguments->slot / 2 >= peer->config.images) {
+		call->group_rc = FLASH_OPEN_FAILED;
 		return;
 	}
-	if (target_in_use(peer)) {
+	if (arguments->has_slot) {
+		slot = (uint8_t)arguments->slot;
+	}
+	if (slot == running(peer, slot) || target_in_use(peer, slot)) {
 		call->group_rc = NO_FREE_SLOT;
 		return;
 	}
 	peer->writes++;
 	memset(&peer->session, 0, sizeof(peer->session));
-	if (is_blank(peer, (uint8_t)slot)) {
+	if (is_blank(peer, slot)) {
 		call->group_rc = peer->config.erase_blank_fails ? 1 : 0; /* both measured */
 		return;
 	}
 	call->cost_ms += erase_ms(peer, peer->config.slot_bytes);
-	(void)erase_slot(call, (uint8_t)slot, peer->config.slot_bytes);
+	(void)erase_slot(call, slot, peer->config.slot_bytes);
 }
 
-static void slots(struct sim_peer_call *call)
+static void slots_of(struct sim_peer_call *call, uint8_t image)
 {
-	zcbor_tstr_put_lit(call->out, "images");
-	zcbor_list_start_encode(call->out, 1);
 	zcbor_map_start_encode(call->out, 3);
 	zcbor_tstr_put_lit(call->out, "image");
-	zcbor_uint32_put(call->out, 0);
+	zcbor_uint32_put(call->out, image);
 	zcbor_tstr_put_lit(call->out, "slots");
 	zcbor_list_start_encode(call->out, 2);
-	for (uint32_t i = 0; i < 2; i++) {
+	for (uint8_t i = 0; i < 2; i++) {
+		uint8_t slot = (uint8_t)(2 * image + i);
+
 		zcbor_map_start_encode(call->out, 3);
 		zcbor_tstr_put_lit(call->out, "slot");
 		zcbor_uint32_put(call->out, i);
 		zcbor_tstr_put_lit(call->out, "size");
 		zcbor_uint32_put(call->out, call->peer->config.slot_bytes);
-		if (i != call->peer->active) {
+		if (slot != running(call->peer, slot)) {
 			zcbor_tstr_put_lit(call->out, "upload_image_id");
-			zcbor_uint32_put(call->out, 0);
+			zcbor_uint32_put(call->out, image);
 		}
 		zcbor_map_end_encode(call->out, 3);
 	}
 	zcbor_list_end_encode(call->out, 2);
 	zcbor_map_end_encode(call->out, 3);
-	zcbor_list_end_encode(call->out, 1);
+}
+
+static void slots(struct sim_peer_call *call)
+{
+	zcbor_tstr_put_lit(call->out, "images");
+	zcbor_list_start_encode(call->out, 2);
+	for (uint8_t image = 0; image < call->peer->config.images; image++) {
+		slots_of(call, image);
+	}
+	zcbor_list_end_encode(call->out, 2);
 }
 
 /* Serial recovery writes into slot 0, resumes nothing and checks nothing (spec 4.3, [MB]). */

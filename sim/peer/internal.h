@@ -70,7 +70,7 @@ void sim_peer_os_info(struct sim_peer_call *call, const struct zcbor_string *for
 
 /* boot.c */
 enum sim_peer_swap { SIM_PEER_SWAP_NONE, SIM_PEER_SWAP_TEST, SIM_PEER_SWAP_PERM, SIM_PEER_SWAP_REVERT };
-enum sim_peer_swap sim_peer_swap_type(const struct sim_peer *peer); /* swap modes */
+enum sim_peer_swap sim_peer_swap_type(const struct sim_peer *peer, uint8_t image); /* swap modes */
 void sim_peer_slot_erase(struct sim_peer *peer, uint8_t slot);
 /*
  * One flash operation begins. @return true: it is carried out; false: power failed before. `*whole` false: power fails
@@ -92,6 +92,8 @@ struct sim_peer_next {
 	uint8_t type; /* enum sim_peer_next_type */
 };
 struct sim_peer_next sim_peer_next(const struct sim_peer *peer);
+/* The same for image 1; its slots count from 2. */
+struct sim_peer_next sim_peer_next_second(const struct sim_peer *peer);
 /* The highest version starts, from whichever slot. */
 bool sim_peer_takes_highest(const struct sim_peer *peer);
 /* … once it is marked, and stays once it is confirmed. */

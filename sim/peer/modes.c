@@ -65,18 +65,25 @@ static struct sim_peer_next next_of_highest(const struct sim_peer *peer)
 	return next;
 }
 
-static struct sim_peer_next next_of_swap(const struct sim_peer *peer)
+static struct sim_peer_next next_of_swap(const struct sim_peer *peer, uint8_t image)
 {
-	switch (sim_peer_swap_type(peer)) {
+	uint8_t other = (uint8_t)(2 * image + 1);
+
+	switch (sim_peer_swap_type(peer, image)) {
 	case SIM_PEER_SWAP_TEST:
-		return (struct sim_peer_next){.slot = 1, .type = SIM_PEER_NEXT_TEST};
+		return (struct sim_peer_next){.slot = other, .type = SIM_PEER_NEXT_TEST};
 	case SIM_PEER_SWAP_PERM:
-		return (struct sim_peer_next){.slot = 1, .type = SIM_PEER_NEXT_NORMAL};
+		return (struct sim_peer_next){.slot = other, .type = SIM_PEER_NEXT_NORMAL};
 	case SIM_PEER_SWAP_REVERT:
-		return (struct sim_peer_next){.slot = 1, .type = SIM_PEER_NEXT_REVERT};
+		return (struct sim_peer_next){.slot = other, .type = SIM_PEER_NEXT_REVERT};
 	default:
-		return (struct sim_peer_next){.slot = 0, .type = SIM_PEER_NEXT_NORMAL};
+		return (struct sim_peer_next){.slot = (uint8_t)(2 * image), .type = SIM_PEER_NEXT_NORMAL};
 	}
+}
+
+struct sim_peer_next sim_peer_next_second(const struct sim_peer *peer)
+{
+	return next_of_swap(peer, 1);
 }
 
 struct sim_peer_next sim_peer_next(const struct sim_peer *peer)
@@ -87,7 +94,7 @@ struct sim_peer_next sim_peer_next(const struct sim_peer *peer)
 	if (peer->config.mode == SIM_PEER_MODE_LOADER || sim_peer_has_one_slot(peer)) {
 		return (struct sim_peer_next){.slot = peer->active, .type = SIM_PEER_NEXT_NORMAL};
 	}
-	return next_of_swap(peer);
+	return next_of_swap(peer, 0);
 }
 
 /* ---- what the bootloader does ---- */

@@ -39,7 +39,9 @@ void sim_peer_init(struct sim_peer *peer, const struct sim_peer_config *config, 
 	assert(length <= config->slot_bytes);
 	memset(peer, 0, sizeof(*peer));
 	peer->config = *config;
-	for (uint8_t i = 0; i < 2; i++) {
+	peer->config.images = config->images > 1 ? config->images : 1;
+	assert(peer->config.images <= SIM_PEER_IMAGES_MAX);
+	for (uint8_t i = 0; i < 2 * peer->config.images; i++) {
 		peer->slots[i].bytes = malloc(config->slot_bytes);
 		assert(peer->slots[i].bytes != NULL);
 		sim_peer_slot_erase(peer, i);
@@ -52,6 +54,10 @@ void sim_peer_init(struct sim_peer *peer, const struct sim_peer_config *config, 
 	peer->slots[peer->active].image_ok = true;
 	peer->slots[peer->active].magic = sim_peer_marks(peer);
 	peer->slots[peer->active].copy_done = sim_peer_marks(peer);
+	if (peer->config.images > 1 && config->second != NULL) {
+		memcpy(peer->slots[2].bytes, config->second, config->second_bytes);
+		peer->slots[2].image_ok = true;
+	}
 	if (config->mode == SIM_PEER_MODE_LOADER) {
 		static const uint8_t version[4] = {0, 9, 0, 0};
 
@@ -80,8 +86,9 @@ void sim_peer_free(struct sim_peer *peer)
 	drop_messages(peer->answers, &peer->answer_count);
 	free(peer->partial);
 	free(peer->current.bytes);
-	free(peer->slots[0].bytes);
-	free(peer->slots[1].bytes);
+	for (uint8_t i = 0; i < 2 * peer->config.images; i++) {
+		free(peer->slots[i].bytes);
+	}
 }
 
 void sim_peer_preset(struct sim_peer *peer, const uint8_t *image, uint32_t length, bool magic, bool image_ok)

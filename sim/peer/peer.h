@@ -18,6 +18,7 @@
 #define SIM_PEER_BUFFERS_MAX 16u
 #define SIM_PEER_FAULTS_MAX 8u
 #define SIM_PEER_ANSWERS_MAX 64u
+#define SIM_PEER_IMAGES_MAX 2u
 #define SIM_PEER_MODE_ABSENT (-2) /**< the bootloader query is answered with rc 8 */
 #define SIM_PEER_MODE_SINGLE 0
 #define SIM_PEER_MODE_OVERWRITE 2
@@ -73,6 +74,7 @@ struct sim_peer_event {
 	uint16_t group;
 	uint8_t command;
 	bool recovery; /**< MCUboot's serial recovery got it, not the application */
+	uint8_t image; /**< WRITE, BOOT: its number */
 	uint32_t now;
 	uint32_t offset; /**< upload */
 	uint32_t length; /**< upload: data bytes */
@@ -102,6 +104,10 @@ struct sim_peer_config {
 	/** What a request costs is told in `cost`, and it is in work until sim_peer_worked(): the carrier keeps the time of
 	 *  CPU and flash. service_ms, page_erase_ms and write_us_per_kib do not count then. */
 	bool outside;
+	uint8_t images; /**< image numbers it is built for; 0 is 1: the number in requests is ignored */
+	const uint8_t *second; /**< what image 1 runs when new */
+	uint32_t second_bytes;
+	bool keeps_others; /**< refuses to make another image than 0 permanent (rc 32) */
 	const char *board; /**< told by OS info `i`; NULL: built without OS info */
 	const char *name;  /**< told by OS info `n`; NULL: "unknown" */
 	bool dead_image;   /**< anything but the factory image boots and is never heard of */
@@ -179,7 +185,8 @@ struct sim_peer_message {
 
 struct sim_peer {
 	struct sim_peer_config config;
-	struct sim_peer_slot slots[2];
+	/** Of image 1, with swap only: 2 runs, 3 takes uploads. Of image 0: 0 and 1. */
+	struct sim_peer_slot slots[2 * SIM_PEER_IMAGES_MAX];
 	struct sim_peer_session session;
 	struct sim_peer_message queue[SIM_PEER_BUFFERS_MAX]; /**< requests, oldest first */
 	struct sim_peer_message answers[SIM_PEER_ANSWERS_MAX];

@@ -4,6 +4,7 @@
  * lists in inspect.c.
  */
 #include "update_internal.h"
+#include <string.h>
 
 bool dfucast_update_says(const struct dfucast_smp_error *error, enum dfucast_smp_rc rc)
 {
@@ -72,7 +73,7 @@ static void params_answer(const struct dfucast_update_plan *plan, struct dfucast
 		u->frame_max = room < u->frame_link ? (uint16_t)room : u->frame_link;
 		/* An echo behind the first chunk tells of its loss, where answers keep order and frames arrive whole. */
 		bool whole = !(u->link_flags & DFUCAST_LINK_FRAGMENTS) ||
-			     dfucast_update_first_bytes(plan) <= u->value_max;
+			     dfucast_update_first_bytes(plan, u) <= u->value_max;
 
 		if (params.buf_count >= 3 && whole && (u->link_flags & DFUCAST_LINK_ORDERED)) {
 			update_set(u, UPDATE_PROBES);
@@ -104,13 +105,33 @@ static void mode_answer(const struct dfucast_update_plan *plan, struct dfucast_u
 	dfucast_update_mode_take(plan, u, error->rc != 0 ? DFUCAST_BOOT_UNKNOWN : bootloader.mode);
 }
 
-/* The size of the slot the image goes to; of several that it may go to, the smallest. */
+/* The size of the slot an image goes to; of several that it may go to, the smallest. 0: nobody says. */
+static uint32_t room_for(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
+			 const struct dfucast_smp_slot_list *list, uint8_t image)
+{
+	uint32_t told = 0;
+
+	for (unsigned int i = 0; i < list->count; i++) {
+		const struct dfucast_smp_slot_info *slot = &list->slots[i];
+
+		if (slot->image == image && slot->rc == 0 && slot->size != 0 &&
+		    dfucast_update_mode_is_target(u, slot) && (told == 0 || slot->size < told)) {
+			told = slot->size;
+		}
+	}
+	uint32_t room = told != 0 ? told : plan->slot_bytes;
+
+	if (image < DFUCAST_SMP_IMG_SLOTS_MAX / 2 && list->image_bytes_max[image] != 0 &&
+	    (room == 0 || list->image_bytes_max[image] < room)) {
+		room = list->image_bytes_max[image];
+	}
+	return room;
+}
+
 static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			 const uint8_t *body, size_t length, struct dfucast_smp_error *error, uint32_t now)
 {
 	struct dfucast_smp_slot_list list;
-	uint32_t room = plan->slot_bytes;
-	uint32_t told = 0;
 
 	if (dfucast_smp_slot_list_decode(body, length, error, &list) != 0) {
 		update_set(u, UPDATE_MALFORMED);
@@ -119,27 +140,20 @@ static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_
 	if (dfucast_update_was_busy(plan, u, error, now)) {
 		return;
 	}
-	if (error->rc == 0) {
-		for (unsigned int i = 0; i < list.count; i++) {
-			const struct dfucast_smp_slot_info *slot = &list.slots[i];
-
-			if (slot->image == plan->image && slot->rc == 0 && slot->size != 0 &&
-			    dfucast_update_mode_is_target(u, slot) && (told == 0 || slot->size < told)) {
-				told = slot->size;
-			}
-		}
-		room = told != 0 ? told : room;
-		if (plan->image < DFUCAST_SMP_IMG_SLOTS_MAX / 2 && list.image_bytes_max[plan->image] != 0 &&
-		    (room == 0 || list.image_bytes_max[plan->image] < room)) {
-			room = list.image_bytes_max[plan->image];
-		}
+	if (error->rc != 0) {
+		memset(&list, 0, sizeof(list));
 	}
 	update_clear(u, UPDATE_SLOT_UNKNOWN);
-	if (room == 0) {
-		update_set(u, UPDATE_SLOT_UNKNOWN);
-	} else if (plan->image_bytes > room) {
-		dfucast_update_fail(u, DFUCAST_ERR_IMAGE_TOO_LARGE);
-		return;
+	for (unsigned int i = 0; i < dfucast_update_image_count(plan); i++) {
+		const struct dfucast_update_image *image = dfucast_update_image(plan, i);
+		uint32_t room = room_for(plan, u, &list, image->image);
+
+		if (room == 0) {
+			update_set(u, UPDATE_SLOT_UNKNOWN);
+		} else if (image->image_bytes > room) {
+			dfucast_update_fail(u, DFUCAST_ERR_IMAGE_TOO_LARGE);
+			return;
+		}
 	}
 	if (plan->matcher != NULL) {
 		plan->matcher->identify(plan, u);

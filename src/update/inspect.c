@@ -70,7 +70,7 @@ static void look(const struct dfucast_update_plan *plan, const struct dfucast_up
 	view->other_is_ours = is_ours(plan, view->other);
 }
 
-static void leave_recovery(const struct dfucast_update_plan *plan, struct dfucast_update *u)
+void dfucast_update_leave_recovery(const struct dfucast_update_plan *plan, struct dfucast_update *u)
 {
 	if (plan->dry_run || ++u->recoveries > UPDATE_RECOVERIES_MAX) {
 		dfucast_update_fail(u, DFUCAST_ERR_SERIAL_RECOVERY);
@@ -82,8 +82,7 @@ static void leave_recovery(const struct dfucast_update_plan *plan, struct dfucas
 	dfucast_update_enter(u, DFUCAST_UPDATE_RECOVERY);
 }
 
-/* What ran before this update, from the first list. */
-static void remember_before(struct dfucast_update *u, const struct dfucast_smp_slot *slot)
+void dfucast_update_remember_before(struct dfucast_update *u, const struct dfucast_smp_slot *slot)
 {
 	if (!update_has(u, UPDATE_HAS_BEFORE) &&
 	    dfucast_version_parse(&u->before, slot->version.text, slot->version.length)) {
@@ -107,7 +106,7 @@ static void remember_after(struct dfucast_update *u, const struct view *view)
 	}
 }
 
-static void done(struct dfucast_update *u, enum dfucast_holds holds)
+void dfucast_update_done(struct dfucast_update *u, enum dfucast_holds holds)
 {
 	u->holds = (uint8_t)holds;
 	dfucast_update_end(u, DFUCAST_STATE_DONE, DFUCAST_ERR_OK);
@@ -117,7 +116,7 @@ static void done(struct dfucast_update *u, enum dfucast_holds holds)
 static void confirm(const struct dfucast_update_plan *plan, struct dfucast_update *u)
 {
 	if (plan->image == 0 && plan->dry_run) {
-		done(u, DFUCAST_HOLDS_TRIAL);
+		dfucast_update_done(u, DFUCAST_HOLDS_TRIAL);
 	} else if (plan->image == 0) {
 		dfucast_update_enter(u, DFUCAST_UPDATE_CONFIRM);
 	} else {
@@ -130,7 +129,7 @@ static void on_trial(const struct dfucast_update_plan *plan, struct dfucast_upda
 {
 	u->holds = DFUCAST_HOLDS_TRIAL;
 	if (plan->mode == DFUCAST_MODE_TEST || plan->mode == DFUCAST_MODE_UPLOAD) {
-		done(u, DFUCAST_HOLDS_TRIAL);
+		dfucast_update_done(u, DFUCAST_HOLDS_TRIAL);
 	} else if (plan->soak_ms != 0 && !plan->dry_run && !update_has(u, UPDATE_SOAKED)) {
 		dfucast_update_enter(u, DFUCAST_UPDATE_SOAK);
 		dfucast_update_arm(u, plan->soak_ms, now);
@@ -166,10 +165,10 @@ static void found_running(const struct dfucast_update_plan *plan, struct dfucast
 	if (u->attempts == 0) {
 		update_set(u, UPDATE_SKIPPED);
 	}
-	remember_before(u, view->active);
+	dfucast_update_remember_before(u, view->active);
 	remember_after(u, view);
 	if (is_confirmed(u, view)) {
-		done(u, DFUCAST_HOLDS_IMAGE);
+		dfucast_update_done(u, DFUCAST_HOLDS_IMAGE);
 	} else {
 		on_trial(plan, u, now);
 	}
@@ -204,7 +203,7 @@ static bool ends_untouched(const struct dfucast_update_plan *plan, struct dfucas
 		return true;
 	}
 	if (replaced != NULL) {
-		remember_before(u, replaced);
+		dfucast_update_remember_before(u, replaced);
 	}
 	enum dfucast_err why =
 	    dfucast_update_mode_refuses(plan, u, view->active != NULL ? 1u - view->active->slot : 0);
@@ -226,12 +225,12 @@ void dfucast_update_begin_work(const struct dfucast_update_plan *plan, struct df
 		return;
 	}
 	if (plan->dry_run) {
-		if (u->acked == 0 && u->frame_max < dfucast_update_first_bytes(plan)) {
+		if (u->acked == 0 && u->frame_max < dfucast_update_first_bytes(plan, u)) {
 			dfucast_update_fail(u, DFUCAST_ERR_BUFFER_TOO_SMALL);
 		} else {
-			done(u, (enum dfucast_holds)u->holds);
+			dfucast_update_done(u, (enum dfucast_holds)u->holds);
 		}
-	} else if (u->acked == plan->image_bytes) {
+	} else if (u->acked != 0) {
 		dfucast_update_enter(u, DFUCAST_UPDATE_VERIFY);
 	} else {
 		dfucast_update_upload_begin(plan, u, DFUCAST_ERR_NO_PROGRESS);
@@ -249,7 +248,7 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 								     : DFUCAST_ERR_SERIAL_RECOVERY);
 			return;
 		}
-		leave_recovery(plan, u);
+		dfucast_update_leave_recovery(plan, u);
 		return;
 	}
 	if (view->active == NULL && !update_has(u, UPDATE_IN_PLACE)) {
@@ -266,7 +265,7 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 		return;
 	}
 	if (!update_has(u, UPDATE_IN_PLACE)) {
-		remember_before(u, view->active);
+		dfucast_update_remember_before(u, view->active);
 	}
 	if (view->foreign_pending && !(plan->replace_pending && !view->active_is_ours)) {
 		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_PENDING);
@@ -327,7 +326,7 @@ static void check_verify(const struct dfucast_update_plan *plan, struct dfucast_
 		/* Higher by its build number alone, which does not count there. */
 		dfucast_update_fail(u, DFUCAST_ERR_NOT_NEWER);
 	} else if (plan->mode == DFUCAST_MODE_UPLOAD) {
-		done(u, (enum dfucast_holds)u->holds);
+		dfucast_update_done(u, (enum dfucast_holds)u->holds);
 	} else {
 		dfucast_update_enter(u, DFUCAST_UPDATE_READY);
 	}
@@ -347,8 +346,7 @@ static bool may_reset(const struct dfucast_update_plan *plan, const struct dfuca
 	       (!view->armed || plan->mode == DFUCAST_MODE_CONFIRM || starts_unasked(u));
 }
 
-/* The same list once more after a pause. @return false: the device's time to return is over. */
-static bool asks_again(struct dfucast_update *u, uint32_t now)
+bool dfucast_update_asks_again(struct dfucast_update *u, uint32_t now)
 {
 	if ((int32_t)(now - u->limit_ms) >= 0) {
 		return false;
@@ -371,7 +369,7 @@ static void still_there(const struct dfucast_update_plan *plan, struct dfucast_u
 		} else {
 			dfucast_update_enter(u, DFUCAST_UPDATE_RESET); /* the request to reset was lost */
 		}
-	} else if (asks_again(u, now)) {
+	} else if (dfucast_update_asks_again(u, now)) {
 		return; /* it said it would reset, and takes its time */
 	} else if (update_has(u, UPDATE_IN_PLACE)) {
 		dfucast_update_end(u, DFUCAST_STATE_REJECTED, DFUCAST_ERR_REJECTED);
@@ -392,7 +390,7 @@ static void not_running(const struct dfucast_update_plan *plan, struct dfucast_u
 
 	if (view->active == NULL) {
 		/* It does not say what runs: no end can be told from that. */
-		if (!asks_again(u, now)) {
+		if (!dfucast_update_asks_again(u, now)) {
 			dfucast_update_fail(u, DFUCAST_ERR_NOT_LISTED);
 		}
 		return;
@@ -419,7 +417,7 @@ static void check_return(const struct dfucast_update_plan *plan, struct dfucast_
 	/* An empty list says too little to reset a device for: ask again. */
 	if (view->is_recovery && view->other != NULL && !view->foreign_pending) {
 		u->resume = DFUCAST_UPDATE_RETURN;
-		leave_recovery(plan, u);
+		dfucast_update_leave_recovery(plan, u);
 		return;
 	}
 	bool ran = update_has(u, UPDATE_RUNS_OURS);
@@ -430,7 +428,7 @@ static void check_return(const struct dfucast_update_plan *plan, struct dfucast_
 		return;
 	}
 	if (is_confirmed(u, view)) {
-		done(u, DFUCAST_HOLDS_IMAGE);
+		dfucast_update_done(u, DFUCAST_HOLDS_IMAGE);
 	} else if (u->state == DFUCAST_UPDATE_FINAL) {
 		dfucast_update_fail(u, DFUCAST_ERR_NOT_CONFIRMED);
 		u->holds = DFUCAST_HOLDS_TRIAL;
@@ -456,7 +454,7 @@ static void check_pending(const struct dfucast_update_plan *plan, struct dfucast
 	}
 	u->holds = DFUCAST_HOLDS_PENDING;
 	if (plan->no_reset) {
-		done(u, DFUCAST_HOLDS_PENDING);
+		dfucast_update_done(u, DFUCAST_HOLDS_PENDING);
 	} else if (plan->erase_settings && !update_has(u, UPDATE_SETTINGS_ERASED)) {
 		dfucast_update_enter(
 		    u, DFUCAST_UPDATE_SETTINGS); /* it was marked already: first what runs was looked at */
@@ -470,11 +468,15 @@ void dfucast_update_judge(const struct dfucast_update_plan *plan, struct dfucast
 {
 	struct view view;
 
-	look(plan, u, list, &view);
 	if (list->truncated && (u->state == DFUCAST_UPDATE_INSPECT || u->state == DFUCAST_UPDATE_PRECHECK)) {
 		dfucast_update_fail(u, DFUCAST_ERR_SPACE); /* what is not seen may be pending */
 		return;
 	}
+	if (plan->set != NULL) {
+		plan->set->judge(plan, u, list, now);
+		return;
+	}
+	look(plan, u, list, &view);
 	switch (u->state) {
 	case DFUCAST_UPDATE_INSPECT:
 		inspect(plan, u, &view, now);

@@ -152,19 +152,23 @@ static enum dfucast_update_state shown(const struct dfucast_update *u)
 	return waits ? DFUCAST_UPDATE_CONNECT : (enum dfucast_update_state)u->state;
 }
 
+/* With images still to come it stays in the stream while one is looked for in its slot. */
+static bool goes_on(const struct dfucast_update_plan *plan, const struct dfucast_update *u)
+{
+	return u->state == DFUCAST_UPDATE_VERIFY && u->image + 1u < dfucast_update_image_count(plan);
+}
+
 static enum dfucast_phase phase(const void *plan, const void *device)
 {
-	(void)plan;
-	return (enum dfucast_phase)states[shown(device)].phase;
+	return goes_on(plan, device) ? DFUCAST_PHASE_TAKING : (enum dfucast_phase)states[shown(device)].phase;
 }
 
 static void status(const void *plan, const void *device, struct dfucast_status *out)
 {
 	const struct dfucast_update *u = device;
 
-	(void)plan;
 	memset(out, 0, sizeof(*out));
-	out->offset = u->acked;
+	out->offset = dfucast_update_base(plan, u->image) + u->acked;
 	out->sent_bytes = u->sent_bytes;
 	out->outcome = (struct dfucast_outcome){
 	    .err = u->err,
@@ -172,7 +176,7 @@ static void status(const void *plan, const void *device, struct dfucast_status *
 	    .group = u->error_group,
 	    .rc = u->error_rc,
 	    .count = u->boot_mode,
-	    .offset = u->acked,
+	    .offset = out->offset,
 	};
 	out->before = u->before;
 	/* It runs either the plan's image or what it ran before; anything else is not told. */
@@ -199,9 +203,13 @@ static void start(const void *plan, void *device, uint32_t now)
 	struct dfucast_update *u = device;
 
 	DFUCAST_ASSERT(u->state == DFUCAST_UPDATE_IDLE);
+	DFUCAST_ASSERT(((const struct dfucast_update_plan *)plan)->more_count <= DFUCAST_UPDATE_MORE_MAX);
+	DFUCAST_ASSERT(((const struct dfucast_update_plan *)plan)->more_count == 0 ||
+		       ((const struct dfucast_update_plan *)plan)->set != NULL);
 	/* Confirming what runs, without a hash, always means image 0. */
-	DFUCAST_ASSERT(((const struct dfucast_update_plan *)plan)->image == 0 ||
-		       ((const struct dfucast_update_plan *)plan)->mode != DFUCAST_MODE_TEST_CONFIRM);
+	DFUCAST_ASSERT(((const struct dfucast_update_plan *)plan)->mode != DFUCAST_MODE_TEST_CONFIRM ||
+		       (((const struct dfucast_update_plan *)plan)->image == 0 &&
+			((const struct dfucast_update_plan *)plan)->more_count == 0));
 	dfucast_smp_client_init(&u->client, 0);
 	u->error_group = DFUCAST_GROUP_NONE;
 	u->err = DFUCAST_ERR_UNREACHABLE;
@@ -430,19 +438,20 @@ static void want(const void *plan, const void *device, struct dfucast_want *out)
 {
 	const struct dfucast_update *u = device;
 	const struct dfucast_smp_pending *tx = dfucast_update_tx(u);
+	uint32_t base = dfucast_update_base(plan, u->image);
 
-	(void)plan;
 	out->patient = u->state != DFUCAST_UPDATE_STREAM;
-	out->offset = u->next;
-	out->keep = u->acked;
+	out->offset = base + u->next;
+	out->keep = base + u->acked;
 	out->sending = tx != NULL && tx->request == DFUCAST_SMP_REQUEST_IMG_UPLOAD && tx->offset != 0;
-	if (out->sending && tx->offset < out->keep) {
-		out->keep = tx->offset;
+	if (out->sending && base + tx->offset < out->keep) {
+		out->keep = base + tx->offset;
 	}
 	if (out->patient) {
 		/* The first chunk comes from the plan's header: the stream is wanted from behind it. */
-		out->keep = DFUCAST_IMAGE_HEADER_BYTES;
-		out->offset = DFUCAST_IMAGE_HEADER_BYTES;
+		out->keep = base + (goes_on(plan, u) ? update_image(plan, u)->image_bytes : 0) +
+			    DFUCAST_IMAGE_HEADER_BYTES;
+		out->offset = out->keep;
 	}
 }
 

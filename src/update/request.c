@@ -39,23 +39,25 @@ void dfucast_update_forget_pending(struct dfucast_update *u)
 	}
 }
 
-static void describe_upload(const struct dfucast_update_plan *plan, uint32_t offset, uint16_t length,
-			    struct dfucast_smp_upload *upload)
+static void describe_upload(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
+			    uint32_t offset, uint16_t length, struct dfucast_smp_upload *upload)
 {
+	const struct dfucast_update_image *image = update_image(plan, u);
+
 	memset(upload, 0, sizeof(*upload));
 	upload->offset = offset;
 	upload->data_bytes = length;
-	upload->image_length = plan->image_bytes;
-	upload->sha = plan->sha;
-	upload->image = plan->image;
+	upload->image_length = image->image_bytes;
+	upload->sha = image->sha;
+	upload->image = image->image;
 	upload->upgrade_only = plan->upgrade_only;
 }
 
-size_t dfucast_update_first_bytes(const struct dfucast_update_plan *plan)
+size_t dfucast_update_first_bytes(const struct dfucast_update_plan *plan, const struct dfucast_update *u)
 {
 	struct dfucast_smp_upload upload;
 
-	describe_upload(plan, 0, DFUCAST_IMAGE_HEADER_BYTES, &upload);
+	describe_upload(plan, u, 0, DFUCAST_IMAGE_HEADER_BYTES, &upload);
 	return dfucast_smp_upload_head_bytes(&upload) + DFUCAST_IMAGE_HEADER_BYTES;
 }
 
@@ -68,6 +70,7 @@ static size_t build(const struct dfucast_update_plan *plan, const struct dfucast
 	enum dfucast_smp_request request = (enum dfucast_smp_request)pending->request;
 	/* Before the reset a hash names the staged image; afterwards never: confirm only what runs. */
 	bool confirms = u->state == DFUCAST_UPDATE_CONFIRM;
+	const struct dfucast_update_image *image = update_image(plan, u);
 	struct dfucast_smp_upload upload;
 	int length;
 
@@ -87,15 +90,15 @@ static size_t build(const struct dfucast_update_plan *plan, const struct dfucast
 	case DFUCAST_SMP_REQUEST_IMG_ERASE:
 		/* Slot 1 of image 0 is the server's own default, and all that old servers know. */
 		length = dfucast_smp_image_erase_encode(scratch, SHORT_FRAME_BYTES_MAX, id,
-							plan->image ? plan->image * 2 + 1 : -1);
+							image->image ? image->image * 2 + 1 : -1);
 		break;
 	case DFUCAST_SMP_REQUEST_IMG_SET:
-		length = dfucast_smp_image_set_encode(scratch, SHORT_FRAME_BYTES_MAX, id, plan->hash,
-						      confirms ? 0 : plan->hash_bytes,
+		length = dfucast_smp_image_set_encode(scratch, SHORT_FRAME_BYTES_MAX, id, image->hash,
+						      confirms ? 0 : image->hash_bytes,
 						      confirms || plan->mode == DFUCAST_MODE_CONFIRM);
 		break;
 	case DFUCAST_SMP_REQUEST_IMG_UPLOAD:
-		describe_upload(plan, pending->offset, pending->length & UPDATE_LENGTH_MASK, &upload);
+		describe_upload(plan, u, pending->offset, pending->length & UPDATE_LENGTH_MASK, &upload);
 		*data_bytes = upload.data_bytes;
 		length = dfucast_smp_upload_head_encode(scratch, SHORT_FRAME_BYTES_MAX, id, &upload);
 		break;
@@ -112,7 +115,11 @@ static bool next_upload(const struct dfucast_update_plan *plan, const struct dfu
 			const struct dfucast_grant *grant, uint32_t *offset, uint16_t *length)
 {
 	struct dfucast_smp_upload upload;
-	uint32_t end = plan->image_bytes;
+	uint32_t end = update_image(plan, u)->image_bytes;
+	uint32_t base = dfucast_update_base(plan, u->image);
+	/* The ring in offsets of this image. */
+	uint32_t tail = grant->tail > base ? grant->tail - base : 0;
+	uint32_t head = grant->head > base ? grant->head - base : 0;
 
 	if (u->state != DFUCAST_UPDATE_STREAM || update_has(u, UPDATE_PAUSE | UPDATE_RESYNC_DUE) ||
 	    u->client.count >= u->window || u->next >= end) {
@@ -121,20 +128,20 @@ static bool next_upload(const struct dfucast_update_plan *plan, const struct dfu
 	if (u->next < DFUCAST_IMAGE_HEADER_BYTES) {
 		end =
 		    DFUCAST_IMAGE_HEADER_BYTES; /* a first chunk that was cut: the plan has these bytes, the ring not */
-	} else if (u->next < grant->tail || u->next >= grant->head) {
+	} else if (u->next < tail || u->next >= head) {
 		return false;
 	}
-	describe_upload(plan, u->next, 0, &upload);
+	describe_upload(plan, u, u->next, 0, &upload);
 	uint32_t most = dfucast_smp_upload_data_max(&upload, u->frame_max);
 
 	if (end - u->next > most) {
 		end = u->next + most;
 	}
-	if (u->next >= DFUCAST_IMAGE_HEADER_BYTES && end > grant->head) {
+	if (u->next >= DFUCAST_IMAGE_HEADER_BYTES && end > head) {
 		if (!grant->partial) {
 			return false; /* the rest of the chunk is on its way */
 		}
-		end = grant->head;
+		end = head;
 	}
 	*offset = u->next;
 	*length = (uint16_t)(end - u->next);
@@ -165,7 +172,8 @@ static bool choose(const struct dfucast_update_plan *plan, struct dfucast_update
 		added = dfucast_smp_client_add(&u->client, DFUCAST_SMP_REQUEST_ECHO, 0, 0);
 	} else if (next_upload(plan, u, grant, &offset, &length)) {
 		/* A device that goes back again and again could send us round for ever. */
-		if (u->sent_bytes / 4u > plan->image_bytes + UPDATE_SPARE_BYTES) {
+		if (u->sent_bytes / 4u >
+		    dfucast_update_base(plan, dfucast_update_image_count(plan)) + UPDATE_SPARE_BYTES) {
 			dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS);
 			return false;
 		}
@@ -206,13 +214,15 @@ size_t dfucast_update_begin(const void *plan, void *device, const struct dfucast
 	return build(plan, u, tx, scratch, &data_bytes) + data_bytes;
 }
 
-static void read_data(const struct dfucast_update_plan *plan, const struct dfucast_image_bytes *image,
-		      uint32_t offset, uint8_t *buffer, size_t length)
+static void read_data(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
+		      const struct dfucast_image_bytes *image, uint32_t offset, uint8_t *buffer,
+		      size_t length)
 {
 	if (offset < DFUCAST_IMAGE_HEADER_BYTES) {
-		memcpy(buffer, plan->header + offset, length);
+		memcpy(buffer, update_image(plan, u)->header + offset, length);
 	} else {
-		image->read(image->context, offset, buffer, (uint32_t)length);
+		image->read(image->context, dfucast_update_base(plan, u->image) + offset, buffer,
+			    (uint32_t)length);
 	}
 }
 
@@ -237,7 +247,7 @@ void dfucast_update_read(const void *plan, const void *device, const struct dfuc
 		length -= part;
 	}
 	if (length > 0) {
-		read_data(plan, image, tx->offset + (uint32_t)(position - head), buffer, length);
+		read_data(plan, u, image, tx->offset + (uint32_t)(position - head), buffer, length);
 	}
 }
 

@@ -8,6 +8,8 @@
  *   inspect.c   what an image list means, before and after the reset
  *   match.c     whether the device is one of those that are meant
  *   mode.c      what the bootloader's mode asks of image and plan
+ *   images.c    the plan's images in the stream
+ *   set.c       what an image list means for several images in one run
  *   upload.c    the stream: window, offsets, loss
  */
 #ifndef DFUCAST_UPDATE_INTERNAL_H
@@ -44,6 +46,7 @@ enum update_flag {
 	UPDATE_WILL_RESET = 0x400000,       /* it said it would: not to be asked again */
 	UPDATE_ASKS_BOARD = 0x10000000u,    /* INFO: the board is asked for, else the name */
 	UPDATE_BOARD_UNTOLD = 0x20000000u,  /* the plan asks for its board, and it does not tell */
+	UPDATE_PART_RAN = 0x80000000u,      /* some of the plan's images ran before this run */
 	UPDATE_NAME_UNTOLD = 0x40000000u,   /* the same for its name */
 	UPDATE_SELF_STARTS = 0x800000,      /* the next reset starts the image, nobody has to mark it */
 	UPDATE_SETTINGS_ERASED = 0x2000000, /* since activate() */
@@ -108,9 +111,24 @@ static inline uint32_t update_wait_ms(const struct dfucast_update_plan *plan)
 	return plan->wait_ms ? plan->wait_ms : 20000u;
 }
 
+/* images.c: the plan's images, 0 … count - 1, as they lie in the stream. */
+unsigned int dfucast_update_image_count(const struct dfucast_update_plan *plan);
+const struct dfucast_update_image *dfucast_update_image(const struct dfucast_update_plan *plan,
+							unsigned int index);
+/* Where it begins in the stream; for the count: the stream's length. */
+uint32_t dfucast_update_base(const struct dfucast_update_plan *plan, unsigned int index);
+/* The one the device is at. */
+static inline const struct dfucast_update_image *update_image(const struct dfucast_update_plan *plan,
+							      const struct dfucast_update *u)
+{
+	return dfucast_update_image(plan, u->image);
+}
+
 static inline uint32_t update_return_ms(const struct dfucast_update_plan *plan)
 {
-	return plan->return_ms ? plan->return_ms : 60000u + (plan->image_bytes >> 10) * 250u;
+	return plan->return_ms
+		   ? plan->return_ms
+		   : 60000u + (dfucast_update_base(plan, dfucast_update_image_count(plan)) >> 10) * 250u;
 }
 
 /* mode.c */
@@ -168,7 +186,7 @@ void dfucast_update_sent(const void *plan, void *device, uint32_t now);
 /* The entry of the begun frame, or NULL. */
 const struct dfucast_smp_pending *dfucast_update_tx(const struct dfucast_update *u);
 /* Length of the first chunk's frame: with less room the device cannot be updated. */
-size_t dfucast_update_first_bytes(const struct dfucast_update_plan *plan);
+size_t dfucast_update_first_bytes(const struct dfucast_update_plan *plan, const struct dfucast_update *u);
 /* Forgets outstanding requests, except a begun frame, which is always finished. */
 void dfucast_update_forget_pending(struct dfucast_update *u);
 
@@ -189,6 +207,18 @@ void dfucast_update_judge(const struct dfucast_update_plan *plan, struct dfucast
 /* It may be updated: on to the upload, or with the image staged (acked: all of it) to its check. MUSTER comes first
  * where boards are compared; `open`: it is over. */
 void dfucast_update_begin_work(const struct dfucast_update_plan *plan, struct dfucast_update *u, bool open);
+void dfucast_update_leave_recovery(const struct dfucast_update_plan *plan, struct dfucast_update *u);
+void dfucast_update_done(struct dfucast_update *u, enum dfucast_holds holds);
+/* What ran before this update, from the first list. */
+void dfucast_update_remember_before(struct dfucast_update *u, const struct dfucast_smp_slot *slot);
+/* The same list once more after a pause. @return false: the device's time to return is over. */
+bool dfucast_update_asks_again(struct dfucast_update *u, uint32_t now);
+
+/* set.c: the same as dfucast_update_judge(), for a plan with several images. */
+struct dfucast_update_set {
+	void (*judge)(const struct dfucast_update_plan *plan, struct dfucast_update *u,
+		      const struct dfucast_smp_image_list *list, uint32_t now);
+};
 
 /* match.c */
 struct dfucast_update_matcher {

@@ -34,7 +34,7 @@ void dfucast_update_upload_begin(const struct dfucast_update_plan *plan, struct 
 		dfucast_update_fail(u, why);
 		return;
 	}
-	if (u->frame_max < dfucast_update_first_bytes(plan)) {
+	if (u->frame_max < dfucast_update_first_bytes(plan, u)) {
 		dfucast_update_fail(u, DFUCAST_ERR_BUFFER_TOO_SMALL);
 		return;
 	}
@@ -111,7 +111,7 @@ static void progress(const struct dfucast_update_plan *plan, struct dfucast_upda
 	if (u->next < offset) {
 		u->next = offset;
 	}
-	if (offset < plan->image_bytes) {
+	if (offset < update_image(plan, u)->image_bytes) {
 		if (u->client.count > 0) {
 			dfucast_update_upload_arm(u, now);
 		} else {
@@ -141,7 +141,7 @@ static void foreign(const struct dfucast_update_plan *plan, struct dfucast_updat
 static void first_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			 const struct dfucast_smp_upload_answer *answer, uint32_t now)
 {
-	if (answer->offset > plan->image_bytes) {
+	if (answer->offset > update_image(plan, u)->image_bytes) {
 		dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS);
 		return;
 	}
@@ -186,7 +186,7 @@ static void stream_answer(const struct dfucast_update_plan *plan, struct dfucast
 	uint32_t end = begin + (request->length & UPDATE_LENGTH_MASK);
 	uint32_t offset = answer->offset;
 
-	if (offset > u->sent_max || offset > plan->image_bytes) {
+	if (offset > u->sent_max || offset > update_image(plan, u)->image_bytes) {
 		foreign(plan, u);
 	} else if (request->length & UPDATE_OVERTAKEN) {
 		if (offset > u->acked) {
@@ -204,7 +204,7 @@ static void stream_answer(const struct dfucast_update_plan *plan, struct dfucast
 		u->stalls = 0;
 		u->window = 1; /* it takes less than it is given: more in flight would be sent in vain */
 		go_back(u, offset, now);
-	} else if (offset == 0 && u->sent_max >= plan->image_bytes) {
+	} else if (offset == 0 && u->sent_max >= update_image(plan, u)->image_bytes) {
 		dfucast_update_forget_pending(u);
 		dfucast_update_enter(u, DFUCAST_UPDATE_VERIFY);
 	} else if (offset == 0) {
@@ -217,7 +217,7 @@ static void stream_answer(const struct dfucast_update_plan *plan, struct dfucast
 /* Shorter frames, one at a time: first what surely passes, then less; never less than the first chunk's. */
 static void shrink(const struct dfucast_update_plan *plan, struct dfucast_update *u)
 {
-	uint32_t least = (uint32_t)dfucast_update_first_bytes(plan);
+	uint32_t least = (uint32_t)dfucast_update_first_bytes(plan, u);
 	uint32_t shorter = u->frame_max > u->value_max ? u->value_max : u->frame_max - u->frame_max / 4u;
 
 	u->frame_max = (uint16_t)(shorter < least ? least : shorter);
@@ -261,7 +261,7 @@ static void refused(const struct dfucast_update_plan *plan, struct dfucast_updat
 		return;
 	}
 	if (dfucast_update_says(error, DFUCAST_SMP_RC_CORRUPT) && u->frame_max > u->value_max &&
-	    u->frame_max > dfucast_update_first_bytes(plan) && !stalled(u)) {
+	    u->frame_max > dfucast_update_first_bytes(plan, u) && !stalled(u)) {
 		shrink(plan, u); /* no reassembly there: it took one piece for the whole frame */
 		go_back(u, u->acked, now);
 		return;

@@ -56,6 +56,7 @@ struct cast_sim *cast_sim_new(uint16_t count, uint32_t image_bytes)
 	sim->count = count;
 	sim->nodes = calloc(count, sizeof(*sim->nodes));
 	sim->image_bytes = image_bytes;
+	sim->first_bytes = image_bytes;
 	sim->factory_bytes = image_bytes > 600 ? image_bytes - 500 : image_bytes;
 	sim->other_bytes = image_bytes;
 	sim->factory = malloc(sim->factory_bytes);
@@ -99,6 +100,43 @@ struct cast_sim *cast_sim_new(uint16_t count, uint32_t image_bytes)
 	return sim;
 }
 
+void cast_sim_second(struct cast_sim *sim, uint32_t bytes)
+{
+	static const uint8_t versions[2][4] = {{1, 5, 0, 0}, {3, 0, 0, 0}};
+	uint8_t *second;
+
+	sim->image_bytes = sim->first_bytes + bytes;
+	sim->image = realloc(sim->image, sim->image_bytes);
+	sim->old_second_bytes = bytes - 300;
+	sim->old_second = malloc(sim->old_second_bytes);
+	assert_true(sim->image != NULL && sim->old_second != NULL);
+	second = sim->image + sim->first_bytes;
+	sim_peer_image_make(sim->old_second, sim->old_second_bytes, versions[0], 11);
+	sim_peer_image_make(second, bytes, versions[1], 12);
+	sim_peer_sha256(sim->old_second, sim->old_second_bytes, sim->digests[3]);
+	sim_peer_sha256(second, bytes, sim->digests[4]);
+	sim->second = (struct dfucast_update_image){.header = second,
+						    .sha = sim->digests[4],
+						    .hash = second + bytes - 32,
+						    .hash_bytes = 32,
+						    .image_bytes = bytes,
+						    .version = {.major = 3},
+						    .image = 1};
+	sim->plan.header = sim->image;
+	sim->plan.hash = sim->image + sim->first_bytes - 32;
+	sim->plan.more = &sim->second;
+	sim->plan.more_count = 1;
+	sim->plan.set = &dfucast_update_set;
+	sim->plan.mode = DFUCAST_MODE_CONFIRM;
+	sim->config.image_bytes = sim->image_bytes;
+	for (uint16_t i = 0; i < sim->count; i++) {
+		sim->nodes[i].config.images = 2;
+		sim->nodes[i].config.second = sim->old_second;
+		sim->nodes[i].config.second_bytes = sim->old_second_bytes;
+		sim->nodes[i].config.buf_size = 1024; /* its list of four slots */
+	}
+}
+
 void cast_sim_make_ble(struct cast_sim_node *node, uint16_t value_max)
 {
 	node->config.reassembly = true;
@@ -133,6 +171,7 @@ void cast_sim_free(struct cast_sim *sim)
 	free(sim->nodes);
 	free(sim->factory);
 	free(sim->image);
+	free(sim->old_second);
 	free(sim->other);
 	free(sim);
 }

@@ -110,8 +110,12 @@ struct cast_sim {
 	bool writes_in_recovery; /**< serial recovery may be written to */
 	bool verify_late;        /**< the image counts as verified only when every byte has been fed */
 
-	uint8_t *image;
+	uint8_t *image; /**< all of the stream */
 	uint32_t image_bytes;
+	uint32_t first_bytes; /**< of it the first image, number 0; the rest is the second, number 1 */
+	uint8_t *old_second;  /**< what image 1 runs when new; NULL: there is one image */
+	uint32_t old_second_bytes;
+	struct dfucast_update_image second;
 	uint8_t *factory;
 	uint32_t factory_bytes;
 	uint8_t *other; /**< a third image, of nobody's plan */
@@ -142,12 +146,15 @@ struct cast_sim {
 	uint16_t count;
 	bool feeding;
 	bool wrote;
-	uint8_t digests[3][32];
+	uint8_t digests[5][32];
 };
 
 /** @p count nodes with equal defaults, an image of @p image_bytes, version 2.0.0 over 1.0.0. */
 struct cast_sim *cast_sim_new(uint16_t count, uint32_t image_bytes);
 void cast_sim_free(struct cast_sim *sim);
+/** A second image of @p bytes, number 1, version 3.0.0 over 1.5.0, in the plan and in all nodes; made permanent before
+ *  the reset (--mode confirm). */
+void cast_sim_second(struct cast_sim *sim, uint32_t bytes);
 
 /** Runs until every device has ended and every link is closed; fails the test at the time limit. */
 void cast_sim_run(struct cast_sim *sim);

@@ -82,10 +82,12 @@ void cast_sim_observe(void *context, const struct sim_peer_event *event)
 			assert_true(event->offset + event->length <= sim->image_bytes);
 		}
 		break;
-	case SIM_PEER_EVENT_WRITE:
+	case SIM_PEER_EVENT_WRITE: {
 		/* Never other bytes than the image's at that place, whatever was lost or cut before. */
-		assert_true(event->offset + event->length <= sim->image_bytes);
-		assert_memory_equal(event->bytes, sim->image + event->offset, event->length);
+		uint32_t base = event->image == 0 ? 0 : sim->first_bytes;
+
+		assert_true(base + event->offset + event->length <= sim->image_bytes);
+		assert_memory_equal(event->bytes, sim->image + base + event->offset, event->length);
 		node->writes += event->length;
 		if (!sim->wrote) {
 			sim->wrote = true;
@@ -93,8 +95,9 @@ void cast_sim_observe(void *context, const struct sim_peer_event *event)
 		}
 		sim->upload_ms = event->now - sim->first_write_ms;
 		break;
+	}
 	default:
-		for (unsigned int i = 0; i < 3; i++) {
+		for (unsigned int i = 0; i < 5; i++) {
 			known = known || memcmp(event->digest, sim->digests[i], 32) == 0;
 		}
 		assert_true(known); /* no device ever starts an image that was not sent whole */
