@@ -18,8 +18,8 @@
 #include <dfucast/framing.h>
 #include <dfucast/host.h>
 
+#include "../../apps/gateway_s140/beside.h"
 #include "../../apps/gateway_s140/board.h"
-#include "../../apps/gateway_s140/gateway.h"
 #include "../../src/central/central_internal.h"
 #include "../fake/s140.h"
 
@@ -27,7 +27,6 @@
 #define IMAGE_BYTES 20000u /* the ring is smaller */
 #define FACTORY_BYTES 6000u
 #define LIMIT_MS (20u * 60u * 1000u)
-#define LINE_BYTES 4096u
 #define SEEDS 6u
 
 void dfucast_port_assert_failed(const char *file, int line)
@@ -35,11 +34,6 @@ void dfucast_port_assert_failed(const char *file, int line)
 	fprintf(stderr, "assert at %s:%d\n", file, line);
 	abort();
 }
-
-struct line {
-	uint8_t bytes[LINE_BYTES];
-	size_t length;
-};
 
 static struct {
 	struct s140 *sd;
@@ -49,15 +43,9 @@ static struct {
 	uint8_t image[IMAGE_BYTES];
 	uint8_t factory[FACTORY_BYTES];
 	uint8_t sha[32], hash[32];
-	struct line to_gateway, to_host;
 	uint8_t hashed[2][IMAGE_BYTES];
 	size_t hashed_bytes[2];
 	uint16_t owned;
-	struct {
-		bool there;
-		uint16_t conn_handle;
-		ble_gap_conn_params_t params;
-	} links[DEVICES]; /* the application's */
 	/* the host */
 	struct dfucast_host host;
 	struct dfucast_framing framing;
@@ -65,6 +53,8 @@ static struct {
 	struct dfucast_smp_fleet_target targets[DEVICES];
 	char texts[DEVICES][DFUCAST_BLE_ADDRESS_TEXT];
 	uint8_t frame[600];
+	uint8_t wire[DFUCAST_FRAMING_SEND_BYTES_MIN];
+	size_t waiting; /* of it */
 	uint8_t rx_frame[1200];
 	unsigned int done, reports;
 	uint32_t sent_bytes;
@@ -76,38 +66,6 @@ static struct {
 uint32_t board_now(void)
 {
 	return s140_now(world.sd);
-}
-
-static size_t take_line(struct line *line, uint8_t *bytes, size_t capacity)
-{
-	size_t length = line->length < capacity ? line->length : capacity;
-
-	memcpy(bytes, line->bytes, length);
-	line->length -= length;
-	memmove(line->bytes, line->bytes + length, line->length);
-	return length;
-}
-
-size_t board_host_read(uint8_t *bytes, size_t capacity)
-{
-	return take_line(&world.to_gateway, bytes, capacity);
-}
-
-size_t board_host_room(void)
-{
-	return LINE_BYTES - world.to_host.length;
-}
-
-bool board_host_idle(void)
-{
-	return world.to_host.length == 0;
-}
-
-void board_host_write(const uint8_t *bytes, size_t length)
-{
-	assert_true(length <= board_host_room());
-	memcpy(world.to_host.bytes + world.to_host.length, bytes, length);
-	world.to_host.length += length;
 }
 
 void board_mask(void *context)
@@ -180,53 +138,27 @@ void board_reset(void)
 	fail();
 }
 
-/* ---- the application beside it: it owns the first links ---- */
+/* ---- the application beside it: it is connected to the first devices by itself ---- */
 
-static uint16_t device_of(const struct dfucast_ble_address *address)
+bool beside_is_mine(const struct dfucast_ble_address *address)
 {
-	return address->bytes[0];
+	return address->bytes[0] < world.owned;
 }
 
-enum dfucast_ble_ownership gateway_owner(const struct dfucast_ble_address *address, uint16_t *conn_handle,
-					 ble_gap_conn_params_t *params, uint16_t *att_mtu)
-{
-	uint16_t device = device_of(address);
-
-	*att_mtu = 0;
-	if (device >= world.owned)
-		return DFUCAST_BLE_NOT_OWNED;
-	*conn_handle = world.links[device].conn_handle;
-	*params = world.links[device].params;
-	return world.links[device].there ? DFUCAST_BLE_LENT : DFUCAST_BLE_OWNED_AWAY;
-}
-
-static void application(void *context, const ble_evt_t *event)
-{
-	const ble_gap_evt_t *gap = &event->evt.gap_evt;
-
-	(void)context;
-	if (event->header.evt_id == BLE_GAP_EVT_CONNECTED) {
-		struct dfucast_ble_address address = {.type = 1};
-		uint16_t device = gap->params.connected.peer_addr.addr[0];
-
-		assert_true(device < world.owned);
-		memcpy(address.bytes, gap->params.connected.peer_addr.addr, 6);
-		world.links[device].there = true;
-		world.links[device].conn_handle = gap->conn_handle;
-		world.links[device].params = gap->params.connected.conn_params;
-		(void)gateway_offer(gap->conn_handle, &address, &world.links[device].params, 0);
-	} else if (event->header.evt_id == BLE_GAP_EVT_DISCONNECTED) {
-		for (uint16_t i = 0; i < world.owned; i++) {
-			if (world.links[i].conn_handle == gap->conn_handle)
-				world.links[i].there = false;
-		}
-	}
-}
-
+/* As nrf_sdh_ble.c does, with the application's observer. */
 static void interrupt(void *context)
 {
+	union {
+		ble_evt_t event;
+		uint8_t bytes[1024];
+	} buffer;
+	uint16_t length = sizeof(buffer);
+
 	(void)context;
-	gateway_interrupt();
+	while (sd_ble_evt_get(buffer.bytes, &length) == NRF_SUCCESS) {
+		beside_event(&buffer.event);
+		length = sizeof(buffer);
+	}
 }
 
 static uint16_t meant(void *context, uint16_t handle)
@@ -262,6 +194,14 @@ static void host_take(void *context, const uint8_t *frame, size_t length)
 	dfucast_host_recv(&world.host, frame, length, board_now());
 }
 
+static void push_wire(void)
+{
+	size_t taken = beside_uart_received(world.wire, world.waiting);
+
+	world.waiting -= taken;
+	memmove(world.wire, world.wire + taken, world.waiting);
+}
+
 static void host_round(void)
 {
 	const struct dfucast_frame_sink sink = {NULL, host_take};
@@ -270,17 +210,17 @@ static void host_round(void)
 	uint32_t offset, wanted;
 	size_t length;
 
-	while ((length = take_line(&world.to_host, bytes, sizeof(bytes))) > 0)
+	while ((length = beside_uart_to_send(bytes, sizeof(bytes))) > 0)
 		dfucast_framing_recv(&world.framing, bytes, length, &sink);
 	dfucast_host_tick(&world.host, board_now());
 	while (dfucast_host_want(&world.host, &offset, &wanted))
 		assert_true(
 		    dfucast_host_feed(&world.host, offset, world.image + offset, wanted, board_now()) > 0);
-	while (LINE_BYTES - world.to_gateway.length >= sizeof(bytes) &&
-	       (length = dfucast_framing_send(&world.framing, &source, bytes, sizeof(bytes))) > 0) {
-		memcpy(world.to_gateway.bytes + world.to_gateway.length, bytes, length);
-		world.to_gateway.length += length;
-	}
+	/* A wire with flow control: what finds no room waits. */
+	while (world.waiting == 0 && (world.waiting = dfucast_framing_send(
+					  &world.framing, &source, world.wire, sizeof(world.wire))) > 0)
+		push_wire();
+	push_wire();
 }
 
 /* The plan names devices [first, first + count). */
@@ -324,8 +264,8 @@ static void run(void)
 		uint32_t deadline, other;
 
 		host_round();
-		deadline = gateway_poll();
-		if (world.to_host.length > 0 || world.to_gateway.length > 0)
+		deadline = beside_tick();
+		if (world.waiting > 0 || !board_host_idle())
 			deadline = board_now() + 1; /* the wire takes its time */
 		if (dfucast_host_deadline(&world.host, &other) && (int32_t)(other - deadline) < 0)
 			deadline = other;
@@ -371,8 +311,7 @@ static void begin(uint64_t seed, uint8_t drops, uint16_t owned)
 	uint32_t ram_start = 0x20010000;
 
 	assert_int_equal(gateway_enable(&ram_start), NRF_SUCCESS);
-	assert_int_equal(gateway_start(false), NRF_SUCCESS);
-	gateway_port.config.hooks.application = application;
+	assert_int_equal(beside_start(false), NRF_SUCCESS);
 }
 
 static void end(void)
@@ -432,14 +371,16 @@ static void links_of_the_application_are_lent(void **state)
 		updates(0, DEVICES);
 		/* The last ones are given back while the host reads its reports. */
 		for (uint32_t limit = board_now() + 30000; (int32_t)(board_now() - limit) < 0;)
-			s140_wait(world.sd, gateway_poll());
-		for (uint16_t i = 0; i < 2; i++) {
+			s140_wait(world.sd, beside_tick());
+		for (uint8_t i = 0; i < 2; i++) {
+			const struct dfucast_ble_address address = {1, {i, 0, 0, 0, 0, 0xC0}};
 			ble_gap_conn_params_t params;
+			uint16_t conn_handle, att_mtu;
 
-			assert_true(world.links[i].there);
-			assert_false(gateway_uses(world.links[i].conn_handle));
-			params = s140_params(world.sd, world.links[i].conn_handle);
-			assert_int_equal(params.max_conn_interval, 80);
+			assert_int_equal(gateway_owner(&address, &conn_handle, &params, &att_mtu),
+					 DFUCAST_BLE_LENT);
+			assert_false(gateway_uses(conn_handle));
+			assert_int_equal(s140_params(world.sd, conn_handle).max_conn_interval, 80);
 		}
 		end();
 	}
@@ -457,7 +398,7 @@ static void the_scan_names_who_is_there(void **state)
 	port = gateway_core.config.port;
 	assert_false(port->seen(port->context, 0, &seen));
 	for (unsigned int i = 0; i < 3000; i++)
-		s140_wait(world.sd, gateway_poll());
+		s140_wait(world.sd, beside_tick());
 	assert_true(world.sd != NULL);
 	while (port->seen(port->context, count, &seen)) {
 		assert_int_equal(seen.protocol, 0);
