@@ -272,7 +272,7 @@ static void prepare_port(struct world *world)
 			.value_bytes = sizeof(world->value),
 			.conn_count = S140_LINKS_MAX,
 			.write_queue = world->setup.write_queue},
-	    .hooks = {world, mask, unmask, pend, secure, application},
+	    .hooks = {world, mask, unmask, pend, secure, application, NULL},
 	    .queue = world->queue,
 	    .queue_bytes = sizeof(world->queue),
 	    .att_mtu = S140_MTU_MAX,
