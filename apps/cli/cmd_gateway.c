@@ -232,7 +232,9 @@ static bool resolve(void *context, const struct dfucast_smp_fleet_target *wanted
 	char text[DFUCAST_LINUX_TEXT_BYTES];
 	long index = -1;
 
-	if (wanted->id.length == 0 || wanted->id.length >= sizeof(text)) {
+	/* No link here can use a passkey: better no such target than one that is reached without. */
+	if (wanted->id.length == 0 || wanted->id.length >= sizeof(text) ||
+	    wanted->passkey != DFUCAST_SMP_FLEET_NO_PASSKEY) {
 		return false;
 	}
 	memcpy(text, wanted->id.text, wanted->id.length);

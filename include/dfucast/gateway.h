@@ -176,6 +176,8 @@ struct dfucast_gateway {
 	bool has_sha;
 	bool local_upload; /**< the last first chunk was for the gateway itself */
 	bool marked;       /**< a stock host asked for the test */
+	bool
+	    expects_reset; /**< the last upload has ended well, and the reset that belongs to it has not come */
 	bool parked;       /**< the host was sent to the image's last byte, to wait there */
 	bool has_park_byte;
 	bool asks_again;  /**< LOOKING, while a cast runs: is it the same image? */
@@ -183,11 +185,11 @@ struct dfucast_gateway {
 	bool reset_due;   /**< the gateway's own, once the answer is out */
 	int8_t stopped;   /**< enum dfucast_err: why the cast was stopped; OK: it was not */
 	uint8_t park_byte;
-	uint16_t data_max; /**< longest chunk the host has sent */
-	uint16_t stamp;    /**< number of the last change of state */
-	uint32_t held_ms;  /**< when the held answer is due */
-	uint32_t heard_ms; /**< last image bytes from the host */
-	uint32_t opened_ms;
+	uint16_t data_max;    /**< longest chunk the host has sent */
+	uint16_t stamp;       /**< number of the last change of state */
+	uint32_t held_ms;     /**< when the held answer is due */
+	uint32_t heard_ms;    /**< last image bytes from the host */
+	uint32_t opened_ms;   /**< the cast; while PLANNED: the plan's last frame */
 	uint32_t next;        /**< image offset wanted of the host */
 	uint32_t hashed;      /**< bytes hashed so far, from 0 */
 	uint32_t hashed_sum;  /**< of the block in which `hashed` lies, up to it */

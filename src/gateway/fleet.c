@@ -211,6 +211,7 @@ static void plan(struct dfucast_gateway *gateway, const uint8_t *body, uint32_t 
 		dfucast_gateway_refuse(gateway, *problem);
 		return;
 	}
+	gateway->opened_ms = now;
 	dfucast_gateway_log(gateway, DFUCAST_GATEWAY_EVENT_PLAN, UINT16_MAX, gateway->target_count, now);
 	dfucast_gateway_answer(gateway, dfucast_smp_fleet_plan_answer(gateway->config.answer,
 								      gateway->config.answer_bytes,

@@ -60,15 +60,16 @@ static void reset(struct dfucast_gateway *gateway, const uint8_t *frame, size_t 
 			dfucast_gateway_answer_rc(gateway, DFUCAST_SMP_RC_BUSY);
 			return;
 		}
+		gateway->expects_reset = false;
 		dfucast_gateway_answer_rc(gateway, DFUCAST_SMP_RC_OK);
 		dfucast_gateway_log(gateway, DFUCAST_GATEWAY_EVENT_ACTIVATED, UINT16_MAX, 0, now);
 		dfucast_cast_activate(&gateway->cast, now);
 		return;
 	}
-	if (gateway->state == DFUCAST_SMP_FLEET_OVER && gateway->marked) {
+	if (gateway->state == DFUCAST_SMP_FLEET_OVER && gateway->expects_reset) {
 		/* Asked to activate a cast in which everybody has ended already: there is nothing left to do, and
 		 * taking the gateway down instead is not what was meant. */
-		gateway->marked = false;
+		gateway->expects_reset = false;
 		dfucast_gateway_answer_rc(gateway, DFUCAST_SMP_RC_OK);
 		return;
 	}

@@ -148,6 +148,7 @@ bool dfucast_gateway_start(struct dfucast_gateway *gateway, uint32_t now)
 	init_cast(gateway);
 	gateway->state = DFUCAST_SMP_FLEET_OPEN;
 	gateway->stopped = DFUCAST_ERR_OK;
+	gateway->expects_reset = false;
 	gateway->opened_ms = now;
 	gateway->heard_ms = now;
 	gateway->marked = false;
@@ -366,6 +367,9 @@ static void begin_session(struct dfucast_gateway *gateway, const struct dfucast_
 			return;
 		}
 		dfucast_gateway_forget(gateway);
+	} else if (gateway->state == DFUCAST_SMP_FLEET_PLANNED && gateway->cast.links_open == 0 &&
+		   gateway_reached(now, gateway->opened_ms + gateway->config.release_ms)) {
+		dfucast_gateway_forget(gateway); /* its host went away without a word */
 	}
 	if (gateway->target_count == 0) {
 		dfucast_gateway_refuse(gateway, no_targets);
@@ -608,6 +612,7 @@ void dfucast_gateway_upload_answer(struct dfucast_gateway *gateway, bool due_now
 		return;
 	}
 	if (progress == ALL_HAVE_IT) {
+		gateway->expects_reset = !gateway->planned;
 		answer_offset(gateway, length,
 			      gateway->cast.image_verified ? DFUCAST_SMP_MATCH_TRUE
 							   : DFUCAST_SMP_MATCH_ABSENT);

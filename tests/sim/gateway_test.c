@@ -437,6 +437,46 @@ static void test_reset_of_the_gateway(void **state)
 	gateway_sim_free(sim);
 }
 
+/* The fleet runs the image already: a tool's reset still means the fleet, and not the gateway. */
+static void test_again(void **state)
+{
+	struct gateway_sim *sim = gateway_sim_new("n=2", IMAGE_BYTES);
+
+	(void)state;
+	gateway_sim_begin(sim);
+	one_liner(sim, false);
+	assert_true(gateway_sim_upload(sim));
+	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_DONE), 2);
+	assert_true(gateway_sim_reset(sim));
+	assert_int_equal(sim->resets, 0);
+	assert_true(gateway_sim_reset(sim)); /* this one is the gateway's */
+	assert_int_equal(sim->resets, 1);
+	assert_clean(sim);
+	gateway_sim_free(sim);
+}
+
+/* A plan whose host went away binds nobody for ever. */
+static void test_dead_plan(void **state)
+{
+	struct gateway_sim *sim = gateway_sim_new("n=3", IMAGE_BYTES);
+	struct dfucast_smp_fleet_plan plan;
+	uint8_t other[32];
+
+	(void)state;
+	gateway_sim_begin(sim);
+	fill_plan(sim, &plan);
+	memcpy(other, sim->image, 32);
+	other[20]++; /* another version */
+	plan.header = other;
+	assert_true(gateway_sim_plan(sim, &plan, 1));
+	assert_false(gateway_sim_upload(sim)); /* not the image that was planned */
+	assert_int_equal(gateway_sim_error(sim).rc, DFUCAST_SMP_FLEET_RC_IMAGE);
+	gateway_sim_wait(sim, 301000);
+	one_liner(sim, true);
+	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_DONE), 3);
+	gateway_sim_free(sim);
+}
+
 /* The same frame again gets the same answer, once; while the answer is held it gets none of its own. */
 static void test_repeated_request(void **state)
 {
@@ -486,6 +526,8 @@ int main(void)
 	    cmocka_unit_test(test_confirm_later),
 	    cmocka_unit_test(test_mixed_link),
 	    cmocka_unit_test(test_reset_of_the_gateway),
+	    cmocka_unit_test(test_again),
+	    cmocka_unit_test(test_dead_plan),
 	    cmocka_unit_test(test_repeated_request),
 	};
 
