@@ -16,9 +16,18 @@ function(dfucast_libsodium_fetch result)
       set(pip "${CMAKE_BINARY_DIR}/pip-venv/bin/pip")
     endif()
     message(STATUS "dfucast: fetching libsodium into ${folder}")
-    execute_process(COMMAND "${pip}" download --quiet --disable-pip-version-check --no-deps --no-binary pynacl
-                            --require-hashes -r "${PROJECT_SOURCE_DIR}/tools/requirements-mps2.txt" --dest "${folder}"
-                    COMMAND_ERROR_IS_FATAL ANY)
+    set(failed TRUE)
+    foreach(attempt 1 2 3)
+      if(failed)
+        execute_process(COMMAND "${pip}" download --quiet --disable-pip-version-check --no-deps --no-binary pynacl
+                                --require-hashes -r "${PROJECT_SOURCE_DIR}/tools/requirements-mps2.txt"
+                                --dest "${folder}"
+                        RESULT_VARIABLE failed)
+      endif()
+    endforeach()
+    if(failed)
+      message(FATAL_ERROR "dfucast: libsodium could not be fetched; set DFUCAST_LIBSODIUM_DIR to its source tree")
+    endif()
     file(GLOB archive "${folder}/*.tar.gz")
     file(ARCHIVE_EXTRACT INPUT "${archive}" DESTINATION "${folder}" PATTERNS "*/src/libsodium/*")
     file(GLOB tree "${folder}/pynacl-*/src/libsodium")

@@ -13,6 +13,9 @@
 #ifndef GATEWAY_RING_BYTES
 #define GATEWAY_RING_BYTES 65536u
 #endif
+#ifndef GATEWAY_HOST_FRAMING
+#define GATEWAY_HOST_FRAMING DFUCAST_FRAMING_CONSOLE /* stock tools' own */
+#endif
 #define DEVICES 4u
 #define BAUD 115200u
 #define HOST_FRAME_MAX 2475u /* what MCUmgr's clients send at most where a server says so */
@@ -176,6 +179,12 @@ static void host_send(void)
 		mps2_reboot();
 }
 
+static void receive_from_devices(void)
+{
+	for (uint16_t i = 0; i < DEVICES; i++)
+		mps2_link_receive(&links[i], dfucast_gateway_cast(&gateway));
+}
+
 /* @return true: links were opened or closed, so there may be more to do */
 static bool serve_devices(void)
 {
@@ -199,15 +208,17 @@ int main(void)
 	mps2_clock_start();
 	mps2_uart_open(&host.uart, 0, BAUD, host.rx_ring, sizeof(host.rx_ring), host.tx_ring,
 		       sizeof(host.tx_ring));
-	dfucast_framing_init(&host.framing, DFUCAST_FRAMING_CONSOLE, host.frame, sizeof(host.frame));
+	dfucast_framing_init(&host.framing, GATEWAY_HOST_FRAMING, host.frame, sizeof(host.frame));
 	for (unsigned int i = 0; i < DEVICES; i++)
 		mps2_link_init(&links[i], all_devices[i].address[0], BAUD);
-	mps2_sleep(NULL); /* until the host's first byte */
+	while (mps2_uart_waiting(&host.uart) == 0) {
+		receive_from_devices(); /* what they say while they boot */
+		mps2_sleep(NULL);
+	}
 	start();
 	for (;;) {
 		host_receive();
-		for (uint16_t i = 0; i < DEVICES; i++)
-			mps2_link_receive(&links[i], dfucast_gateway_cast(&gateway));
+		receive_from_devices();
 		dfucast_gateway_run(&gateway, mps2_now());
 		const bool again = serve_devices();
 

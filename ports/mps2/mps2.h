@@ -55,6 +55,8 @@ struct mps2_uart {
  */
 void mps2_uart_open(struct mps2_uart *uart, unsigned int number, uint32_t baud, uint8_t *rx,
 		    uint32_t rx_bytes, uint8_t *tx, uint32_t tx_bytes);
+/** Bytes that mps2_uart_read() would give now. */
+size_t mps2_uart_waiting(const struct mps2_uart *uart);
 /** Takes what has been received, at most @p capacity bytes. @return how many; 0: nothing now. */
 size_t mps2_uart_read(struct mps2_uart *uart, uint8_t *bytes, size_t capacity);
 /** Bytes that mps2_uart_write() takes now. */

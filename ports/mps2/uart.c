@@ -156,6 +156,11 @@ void mps2_uart_open(struct mps2_uart *uart, unsigned int number, uint32_t baud, 
 	MPS2_NVIC_ISER0 = 3u << places[number].interrupt;
 }
 
+size_t mps2_uart_waiting(const struct mps2_uart *uart)
+{
+	return ring_used(&uart->rx);
+}
+
 size_t mps2_uart_read(struct mps2_uart *uart, uint8_t *bytes, size_t capacity)
 {
 	size_t length = 0;

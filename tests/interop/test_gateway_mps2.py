@@ -44,8 +44,8 @@ def gateway(fleet):
     """gateway(program): a gateway that runs, in front of the four boards; stopped after the test."""
     made = []
 
-    def make(program="gateway_mps2"):
-        made.append(mps2.Mps2(program, fleet))
+    def make(program="gateway_mps2", **more):
+        made.append(mps2.Mps2(program, fleet, **more))
         if not made[-1].elf.exists():
             conftest.skip_or_fail(f"{made[-1].elf} is not built: ./dev test builds it")
         made[-1].start().go()
@@ -127,6 +127,15 @@ def test_real_chain_via(fleet, gateway, dfucast, tmp_path, program, ring):
     assert counters["ring_bytes"] == ring and counters["ring_wraps"] >= 1
 
 
+def test_cobs_to_the_host(fleet, gateway, dfucast, tmp_path):
+    path, image, version = fleet.image(tmp_path)
+    one = gateway("gateway_mps2_cobs")
+    result = dfucast("update", path, "--json", "--via", f"{one.target}?framing=cobs", "--to", "uart4", timeout=180)
+    assert result.code == 0 and result.summary["done"] == 1, result
+    one.stop()
+    assert_runs(fleet[3], image, version)
+
+
 def test_some_of_them(fleet, gateway, dfucast, tmp_path):
     """A plan that names two of the four, not in the order of the wires: the other two hear nothing of it."""
     path, image, version = fleet.image(tmp_path)
@@ -174,11 +183,11 @@ def test_a_board_that_loses_power(fleet, gateway, dfucast_start, tmp_path):
 @pytest.mark.parametrize("when", ["uploading", "swapping"])
 def test_power_cut(fleet, gateway, tmp_path, when):
     """The gateway forgets everything. Whoever sends the image again finds the devices where they were."""
-    path, image, version = fleet.image(tmp_path, PADDED)
+    path, image, version = fleet.image(tmp_path, PADDED if when == "uploading" else None)
     one = gateway()
     with host(one) as client:
         boot = client.capabilities()["boot"]
-        client.upload_until(image, images.file_sha(image), PADDED // 2 if when == "uploading" else PADDED)
+        client.upload_until(image, images.file_sha(image), len(image) // 2 if when == "uploading" else len(image))
         if when == "swapping":
             client.request(smp.WRITE, smp.OS, smp.RESET)
             while client.status()["ended"] == 0:  # the canary
@@ -218,6 +227,18 @@ def test_relay(fleet, gateway, dfucast):
     assert [e["target"] for e in scanned.events if e["event"] != "summary"] == [f"uart{n}" for n in range(1, 5)], scanned
 
 
+def test_reset_of_its_own(gateway):
+    """Without a cast a reset is the gateway's own: it answers, begins anew, and says that it did."""
+    one = gateway(reboots=True)
+    with host(one) as client:
+        boot = client.capabilities()["boot"]
+        assert client.request(smp.WRITE, smp.OS, smp.RESET) == {}
+        one.qmp.wait_event("RESET", 10)
+        assert client.echo("back", 5) == "back"
+        assert client.capabilities()["boot"] != boot
+        assert client.counters()["uptime_ms"] < 5000
+
+
 def test_bad_host(fleet, gateway):
     """Noise, half frames, frames that are too long, requests that make no sense: clear errors or silence, no device hears
     of it, and the gateway goes on."""
@@ -244,7 +265,4 @@ def test_bad_host(fleet, gateway):
         assert answer.get("err") or answer.get("rc"), answer
         assert client.counters()["host_frames_dropped"] > 0
         assert client.status()["state"] == 0
-        # Without a cast a reset is the gateway's own; here that ends QEMU.
-        assert client.request(smp.WRITE, smp.OS, smp.RESET) == {}
-    one.process.child.wait(20)
     assert [board.read_flash() for board in fleet] == before
