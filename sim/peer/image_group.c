@@ -65,7 +65,8 @@ static void put_slot(const struct sim_peer_call *call, uint8_t slot)
 	struct sim_peer_image image;
 	char version[24];
 
-	if (!look(call->peer, slot, &image)) {
+	if (!look(call->peer, slot, &image) ||
+	    (call->peer->state == SIM_PEER_RECOVERY && call->peer->config.recovery_mute)) {
 		return;
 	}
 	snprintf(version, sizeof(version), image.version[3] ? "%u.%u.%u.%u" : "%u.%u.%u", image.version[0],
@@ -93,7 +94,7 @@ static void put_slot(const struct sim_peer_call *call, uint8_t slot)
 
 	put_flag(call, "pending", elsewhere && next.type != SIM_PEER_NEXT_REVERT);
 	put_flag(call, "confirmed",
-		 active ? next.type != SIM_PEER_NEXT_REVERT && !loader
+		 active ? next.type != SIM_PEER_NEXT_REVERT && !loader && !call->peer->config.xip_unconfirmed
 			: loader || (elsewhere && next.type == SIM_PEER_NEXT_REVERT));
 	put_flag(call, "active", active);
 	put_flag(call, "permanent", elsewhere && next.type == SIM_PEER_NEXT_NORMAL);

@@ -114,8 +114,12 @@ struct sim_peer_config {
 	bool mode_hidden;  /**< the bootloader query is answered with rc 8, whatever the mode */
 	bool ram_revert;   /**< RAM load with trailers that are marked, tried and confirmed */
 	bool ram_unlisted; /**< RAM load as Zephyr 4.4 lists it: what starts next is never called pending */
-	bool slot_check;   /**< direct-XIP: an image for the other slot's address is refused at upload */
-	bool mute_application;     /**< firmware loader: the application has no image group */
+	bool
+	    xip_unconfirmed; /**< direct-XIP as Zephyr 3.4 lists it: the image that runs is never called confirmed */
+	bool slot_check;       /**< direct-XIP: an image for the other slot's address is refused at upload */
+	bool mute_application; /**< firmware loader: the application has no image group */
+	bool
+	    recovery_mute; /**< serial recovery found nothing to start, and lists nothing afterwards either */
 	bool recovery_hash;        /**< serial recovery lists hashes */
 	uint8_t runs_slot;         /**< the factory image's, where either slot can run */
 	int8_t mode;               /**< bootloader mode, or SIM_PEER_MODE_ABSENT: swap, and not told */

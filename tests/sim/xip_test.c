@@ -7,13 +7,14 @@
 static void xip_starts_the_other_slot(void **state)
 {
 	(void)state;
-	for (unsigned int bits = 0; bits < 8; bits++) {
+	for (unsigned int bits = 0; bits < 16; bits++) {
 		uint8_t runs = bits & 1;
 		struct cast_sim *sim = device(SIM_PEER_MODE_XIP, runs);
 		struct cast_sim_node *node = &sim->nodes[0];
 
 		node->config.slot_check = bits & 2;
 		node->config.frugal = bits & 4;
+		node->config.xip_unconfirmed = bits & 8;
 		run_once(sim, "done", UPLOADED " list reset list");
 		assert_int_equal(node->peer.active, 1 - runs);
 		assert_true(runs_new(sim));
