@@ -88,6 +88,7 @@ set(DFUCAST_CLI_SOURCES
   apps/cli/cmd_update.c
   apps/cli/update_options.c
   apps/cli/update_match.c
+  apps/cli/update_set.c
   apps/cli/update_dry.c
   apps/cli/update_report.c
   apps/cli/update_sim.c

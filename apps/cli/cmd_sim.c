@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SECOND_BYTES 16384u
 #define FACTORY_BYTES 32768u
 
 struct sim_options {
@@ -18,6 +19,7 @@ struct sim_options {
 	long count;
 	long slot_kb;
 	const char *boards;
+	long images;
 	const char *image; /* NULL: one made here */
 	const char *keys;  /* of the model; "": none */
 	const char *info;
@@ -28,6 +30,7 @@ enum key {
 	KEY_COUNT,
 	KEY_SLOT_KB,
 	KEY_BOARD,
+	KEY_IMAGES,
 	KEY_PTY,
 	KEY_IMAGE,
 	KEY_SIM,
@@ -38,6 +41,7 @@ static const struct argp_option options[] = {
     {"udp", KEY_UDP, "PORT", 0, "Serve on UDP ports from this one on, on 127.0.0.1", 1},
     {"count", KEY_COUNT, "N", 0, "So many devices, a port or terminal each (1)", 1},
     {"slot-kb", KEY_SLOT_KB, "KIB", 0, "Size of a device's slots (512)", 1},
+    {"images", KEY_IMAGES, "N", 0, "Image numbers they are built for, 1 or 2 (1)", 1},
     {"board", KEY_BOARD, "BOARD", 0,
      "What they tell as their board (nrf52840dk/nrf52840); several with commas between, \"-\" tells none", 1},
     {"pty", KEY_PTY, 0, 0, "Serve on pseudo terminals, in console lines as on a serial port", 1},
@@ -84,6 +88,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		if (!cli_number_parse(argument, 64, 16384, &sim->slot_kb)) {
 			argp_error(state, "--slot-kb takes a whole number from 64 to 16384, not \"%s\"",
 				   argument);
+		}
+		break;
+	case KEY_IMAGES:
+		if (!cli_number_parse(argument, 1, 2, &sim->images)) {
+			argp_error(state, "--images takes 1 or 2, not \"%s\"", argument);
 		}
 		break;
 	case KEY_BOARD:
@@ -173,12 +182,19 @@ static int make_model(struct cli *cli, const struct sim_options *sim, struct mod
 static int serve(struct cli *cli, struct served *served, const struct model *model,
 		 const struct sim_options *sim, long index)
 {
+	static const uint8_t version[4] = {0, 5, 0, 0};
+	static uint8_t second[SECOND_BYTES]; /* what image 1 runs */
 	struct sim_peer_config config = model->config;
 	char what[120];
 	int error;
 
+	sim_peer_image_make(second, sizeof(second), version, 3);
+
 	config.board = sim_fleet_board(sim->boards, (uint32_t)index, served->board);
 	config.name = served->name;
+	config.images = (uint8_t)sim->images;
+	config.second = second;
+	config.second_bytes = sizeof(second);
 	snprintf(served->name, sizeof(served->name), "sim-%ld", index);
 	served_begin(served, cli, &config, model->image, model->image_bytes);
 	error = sim->pty ? serve_pty_open(served) : serve_udp_open(served, sim->port + index);
@@ -212,7 +228,8 @@ int cmd_sim(int argc, char **argv)
 	const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 2}, {0}};
 	const struct argp argp = {
 	    .options = options, .parser = parse, .args_doc = "serve", .doc = doc, .children = children};
-	struct sim_options sim = {.count = 1, .slot_kb = 512, .keys = "", .boards = "nrf52840dk/nrf52840"};
+	struct sim_options sim = {
+	    .count = 1, .slot_kb = 512, .keys = "", .images = 1, .boards = "nrf52840dk/nrf52840"};
 	struct model model = {0};
 	struct served *fleet;
 	struct cli cli;

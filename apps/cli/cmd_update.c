@@ -38,7 +38,7 @@ static int check_options(const struct update_job *job)
 	return CLI_EXIT_OK;
 }
 
-static int image_failure(struct update_job *job, int err, const char *why)
+int update_image_failure(struct update_job *job, int err, const char *why)
 {
 	struct failure failure = {.err = err, .group = DFUCAST_GROUP_NONE};
 
@@ -46,8 +46,7 @@ static int image_failure(struct update_job *job, int err, const char *why)
 	return output_failure(&job->cli.out, job->options.image_path, &failure);
 }
 
-/* Both hashes over the whole file. The image's own decides; the file's is the key for resuming. */
-static int prove_image(struct update_job *job)
+int update_prove_image(const struct dfucast_image *image, struct image_file *from, uint8_t sha[32])
 {
 	struct dfucast_linux_sha256 file_state;
 	struct dfucast_linux_sha256 content_state;
@@ -58,12 +57,11 @@ static int prove_image(struct update_job *job)
 
 	dfucast_linux_sha256_init(&file, &file_state);
 	dfucast_linux_sha256_init(&content, &content_state);
-	dfucast_image_digest_start(&digest, &job->image, &file, &content);
-	for (uint32_t at = 0; at < job->image.length;) {
-		uint32_t part =
-		    job->image.length - at < sizeof(bytes) ? job->image.length - at : sizeof(bytes);
+	dfucast_image_digest_start(&digest, image, &file, &content);
+	for (uint32_t at = 0; at < image->length;) {
+		uint32_t part = image->length - at < sizeof(bytes) ? image->length - at : sizeof(bytes);
 
-		if (!image_file_read(&job->file, at, bytes, part)) {
+		if (!image_file_read(from, at, bytes, part)) {
 			dfucast_linux_sha256_abort(&file_state);
 			dfucast_linux_sha256_abort(&content_state);
 			return DFUCAST_ERR_IMAGE_READ;
@@ -71,7 +69,7 @@ static int prove_image(struct update_job *job)
 		dfucast_image_digest_feed(&digest, bytes, part);
 		at += part;
 	}
-	return dfucast_image_digest_finish(&digest, &job->image, job->sha);
+	return dfucast_image_digest_finish(&digest, image, sha);
 }
 
 /* Direct-XIP: the same image twice, linked for either slot. */
@@ -106,12 +104,6 @@ static int check_package(struct update_job *job, const struct package *package)
 			 image->slot, job->options.slot);
 		return output_usage(&job->cli.out, what, "Leave --slot out: the package says it.");
 	}
-	if (package->count > 1 && !has_one_for_each_slot(package)) {
-		snprintf(what, sizeof(what), "The package holds %zu files to be sent.", package->count);
-		return output_usage(&job->cli.out, what,
-				    "Packages with several images come with a later version. \"dfucast image "
-				    "inspect\" lists what is in it.");
-	}
 	if (image->bootloader) {
 		return output_usage(&job->cli.out, "The package holds a bootloader, not an application.",
 				    "Updates of MCUboot itself come with a later version.");
@@ -134,14 +126,21 @@ static int load_package(struct update_job *job)
 	int code;
 
 	if (err != 0) {
-		return image_failure(job, err, why);
+		return update_image_failure(job, err, why);
+	}
+	if (update_set_is(&package) && !has_one_for_each_slot(&package)) {
+		code = update_set_take(job, &package);
+		package_close(&package);
+		return code;
 	}
 	code = check_package(job, &package);
 	if (code == CLI_EXIT_OK) {
 		size_t index = find_in_package(job, &package);
 
 		snprintf(job->member, sizeof(job->member), "%s", package.images[index].file);
-		snprintf(job->board, sizeof(job->board), "%s", package.images[index].board);
+		/* What the device tells is the board that image 0 is for. */
+		snprintf(job->board, sizeof(job->board), "%s",
+			 package.images[index].image_index > 0 ? "" : package.images[index].board);
 		job->options.slot =
 		    package.images[index].slot >= 0 ? package.images[index].slot : job->options.slot;
 		package_take(&package, index, &job->file);
@@ -173,7 +172,7 @@ static int load_image(struct update_job *job)
 	int err = image_file_open(&job->file, job->options.image_path, why, sizeof(why));
 
 	if (err != 0) {
-		return image_failure(job, err, why);
+		return update_image_failure(job, err, why);
 	}
 	if (package_is(&job->file)) {
 		int code = load_package(job);
@@ -188,7 +187,7 @@ static int load_image(struct update_job *job)
 	}
 	if (err == 0) {
 		memcpy(job->header, job->file.memory, sizeof(job->header));
-		err = prove_image(job);
+		err = update_prove_image(&job->image, &job->file, job->sha);
 	}
 #ifdef DFUCAST_TEST_HOOKS
 	/* Only in the tests' own build: lets a damaged image past the sender, to see what the bootloader does. */
@@ -204,7 +203,7 @@ static int load_image(struct update_job *job)
 	if (err == 0 && job->key != NULL) {
 		err = signed_check(job->key, &job->image, &job->file, why, sizeof(why));
 	}
-	return err == 0 ? CLI_EXIT_OK : image_failure(job, err, why);
+	return err == 0 ? update_set_load(job) : update_image_failure(job, err, why);
 }
 
 /* However it is written: with or without the usual port, slashes, framing or bit rate. */
@@ -300,6 +299,7 @@ static void make_plan(struct update_job *job)
 	    .told = update_match_told,
 	    .told_context = job,
 	};
+	update_set_plan(job);
 	/* Several devices, and nobody says for which board the image is: then they must at least be equal. */
 	if (job->targets.count > 1 && job->matches.some_boardless) {
 		job->plan.boards = &job->boards;
@@ -347,7 +347,7 @@ static void make_cast(struct update_job *job)
 	    .targets = job->cast_targets,
 	    .ring = job->ring,
 	    .ring_bytes = options->ring_bytes,
-	    .image_bytes = job->image.length,
+	    .image_bytes = job->file.length,
 	    .device_bytes = sizeof(*job->devices),
 	    .count = (uint16_t)count,
 	    .links_max = (uint16_t)options->links,
@@ -487,6 +487,7 @@ static void release(struct update_job *job)
 	update_sim_free(job);
 	update_via_free(job);
 	update_match_free(job);
+	update_set_free(job);
 	dfucast_linux_key_free(job->key);
 	free(job->devices);
 	free(job->cast_targets);

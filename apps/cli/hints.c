@@ -181,7 +181,9 @@ static const struct {
      "Another image is pending: reset the device to let it run first."},
     {DFUCAST_SMP_GROUP_IMG, DFUCAST_SMP_IMG_RC_IMAGE_TOO_LARGE,
      "Make the image smaller, or check that it was built for this board's partitions."},
-    {DFUCAST_SMP_GROUP_IMG, 32, "The firmware refuses to be confirmed, or the image is already confirmed."},
+    {DFUCAST_SMP_GROUP_IMG, 32,
+     "The firmware refuses to be confirmed, or to make another image than 0 permanent "
+     "(CONFIG_MCUMGR_GRP_IMG_ALLOW_CONFIRM_NON_ACTIVE_IMAGE_SECONDARY)."},
     {DFUCAST_SMP_GROUP_IMG, DFUCAST_SMP_IMG_RC_TEST_OF_ACTIVE,
      "That image runs already; to keep it, use \"dfucast image confirm TARGET\"."},
     {DFUCAST_SMP_GROUP_FLEET, DFUCAST_SMP_FLEET_RC_NO_TARGET,

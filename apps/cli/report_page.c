@@ -33,7 +33,7 @@ static uint32_t resent(const struct course *course, const struct dfucast_status 
 /* A device that failed half-way has bytes in flight that never counted: those were not sent twice. */
 static bool is_whole(const struct update_job *job, const struct course *course)
 {
-	return course->most_bytes == job->image.length;
+	return course->most_bytes == job->file.length;
 }
 
 static void add_up(const struct update_job *job, struct figures *figures)
@@ -233,7 +233,11 @@ static void put_facts(FILE *to, const struct update_job *job, const struct figur
 		(void)fputs(", in it ", to);
 		put_escaped(to, job->member);
 	}
-	(void)fprintf(to, "</dd>\n<dt>Size</dt><dd>%" PRIu32 " bytes, %s</dd>\n", image->length,
+	for (size_t i = 0; i < job->more_count; i++) {
+		(void)fputs(" and ", to);
+		put_escaped(to, job->more[i].member);
+	}
+	(void)fprintf(to, "</dd>\n<dt>Size</dt><dd>%" PRIu32 " bytes, %s</dd>\n", job->file.length,
 		      image->signature_count > 0 ? "signed" : "not signed");
 	(void)fprintf(to, "<dt>Hash</dt><dd><code>%s</code>%s</dd>\n<dt>Started</dt><dd>", hash,
 		      job->unchecked ? " (not checkable here)" : "");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `dfucast update`, in seven files: update_options.c (the command line), cmd_update.c (image, plan, run, exit code),
- * update_match.c (which devices are meant), update_dry.c (--dry-run), update_sim.c (the same on virtual devices), update_report.c (what people and scripts see), report_html.c (the page of
+ * `dfucast update`, in several files: update_options.c (the command line), cmd_update.c (image, plan, run, exit code),
+ * update_set.c (packages with several images), update_match.c (which devices are meant), update_dry.c (--dry-run), update_sim.c (the same on virtual devices), update_report.c (what people and scripts see), report_html.c (the page of
  * --report).
  */
 #ifndef CLI_UPDATE_H
@@ -82,6 +82,16 @@ struct update_dry {
 	uint32_t rtt_us;   /* the shortest answer; 0: none yet */
 };
 
+/* One more image of the package, behind the first. */
+struct update_more {
+	struct image_file file; /* in memory */
+	struct dfucast_image image;
+	uint8_t header[DFUCAST_IMAGE_HEADER_BYTES];
+	uint8_t sha[32];
+	uint8_t number;
+	char member[64];
+};
+
 struct update_told {
 	char board[64]; /* "": not told, or not asked for */
 };
@@ -99,12 +109,15 @@ struct update_job {
 	struct cli cli;
 	struct update_options options;
 	struct cli_targets targets;
-	struct image_file file;
-	char member[64]; /* the image's name in its package; "": the file is the image itself */
-	char board[64];  /* the board that its package names */
+	struct image_file file; /* once loaded: all images, one behind the other */
+	char member[64];        /* the image's name in its package; "": the file is the image itself */
+	char board[64];         /* the board that its package names */
 	struct dfucast_image image;
 	uint8_t header[DFUCAST_IMAGE_HEADER_BYTES];
 	uint8_t sha[32];
+	struct update_more more[DFUCAST_UPDATE_MORE_MAX];
+	struct dfucast_update_image more_plan[DFUCAST_UPDATE_MORE_MAX];
+	size_t more_count;
 	struct dfucast_linux_key *key; /* NULL: none given */
 	bool unchecked;                /* the image's hash cannot be compared here */
 	struct dfucast_update_plan plan;
@@ -133,6 +146,21 @@ struct update_job {
 	double ratio_to_limit;   /* of a simulated upload; 0: not to be said */
 	double sim_upload_s;
 };
+
+/* cmd_update.c: says why the image, or one in the package, is bad; and proves one: both hashes over the whole file. The
+ * image's own decides; the file's is the key for resuming. */
+int update_image_failure(struct update_job *job, int err, const char *why);
+int update_prove_image(const struct dfucast_image *image, struct image_file *file, uint8_t sha[32]);
+
+/* update_set.c: a package with several images. */
+struct package;
+bool update_set_is(const struct package *package);
+/* Takes all of them out of the package. @return CLI_EXIT_OK, or the exit code after saying what cannot be done */
+int update_set_take(struct update_job *job, struct package *package);
+/* Proves the others once the first is proven, and lays them behind it in `file`. The same codes. */
+int update_set_load(struct update_job *job);
+void update_set_plan(struct update_job *job);
+void update_set_free(struct update_job *job);
 
 /* Reads one KEY=VALUE; `why`: half a sentence. */
 bool update_match_read(struct update_match *match, const char *text, char *why, size_t why_bytes);

@@ -91,7 +91,7 @@ struct forecast {
 static double upload_s(const struct update_job *job, size_t index, const struct dfucast_status *status)
 {
 	const struct dfucast_linux_target *target = &job->targets.items[index];
-	double bytes = job->image.length;
+	double bytes = job->file.length;
 	double data = status->frame_bytes > UPLOAD_HEAD_BYTES ? status->frame_bytes - UPLOAD_HEAD_BYTES : 32;
 	double slowest = bytes / FLASH_BYTES_PER_S;
 	double by_answers =
@@ -109,7 +109,7 @@ static double upload_s(const struct update_job *job, size_t index, const struct 
 static void predict(struct update_job *job, struct forecast *forecast)
 {
 	const struct update_options *options = &job->options;
-	double swap_s = job->image.length / 1024.0 * SWAP_S_PER_KIB;
+	double swap_s = job->file.length / 1024.0 * SWAP_S_PER_KIB;
 	double slowest_s = 0;
 
 	memset(forecast, 0, sizeof(*forecast));
@@ -124,7 +124,7 @@ static void predict(struct update_job *job, struct forecast *forecast)
 			double one_s = job->sim == NULL ? upload_s(job, i, &status) : 0;
 
 			forecast->uploads++;
-			forecast->bytes += job->image.length;
+			forecast->bytes += job->file.length;
 			slowest_s = one_s > slowest_s ? one_s : slowest_s;
 		}
 	}
@@ -201,7 +201,7 @@ void update_dry_print(struct update_job *job)
 		table_cell(&table, "%s", update_target_name(job, i));
 		table_cell(&table, "%s", runs);
 		table_cell(&table, "%s", update_dry_word(job, &status));
-		table_cell(&table, "%" PRIu32, needs_of(job, &status).upload ? job->image.length : 0);
+		table_cell(&table, "%" PRIu32, needs_of(job, &status).upload ? job->file.length : 0);
 		table_cell(&table, "%s%s%s", why(job, &status),
 			   status.state == DFUCAST_STATE_DONE && status.revert_unproven
 			       ? "; its bootloader does not tell its mode"

@@ -41,38 +41,58 @@ static void version_text(char text[DFUCAST_VERSION_TEXT_BYTES], bool known,
 
 /* ---- image ---- */
 
-void update_report_start(struct update_job *job)
+/* One image: the file itself, or one of the package; `number`: told where there are several. */
+static void tell_image(const struct update_job *job, const struct dfucast_image *image, const char *member,
+		       const char *board, int number)
 {
 	char version[DFUCAST_VERSION_TEXT_BYTES];
 	char hash[2 * DFUCAST_IMAGE_HASH_BYTES_MAX + 1];
+	char which[16] = "";
 
-	for (size_t i = 0; i < job->targets.count; i++) {
-		job->lines[i].state = NOT_TOLD;
-	}
-	job->live = !job->cli.out.json && isatty(STDERR_FILENO) == 1;
-	dfucast_version_format(&job->image.version, version);
-	cli_hex_format(hash, job->image.hash, job->image.hash_bytes);
+	dfucast_version_format(&image->version, version);
+	cli_hex_format(hash, image->hash, image->hash_bytes);
 	if (job->cli.out.json) {
 		cJSON *event = output_begin(&job->cli.out, "image", NULL);
 
 		cJSON_AddStringToObject(event, "version", version);
-		cJSON_AddNumberToObject(event, "size", job->image.length);
+		cJSON_AddNumberToObject(event, "size", image->length);
 		cJSON_AddStringToObject(event, "hash", hash);
-		cJSON_AddBoolToObject(event, "signed", job->image.signature_count > 0);
+		cJSON_AddBoolToObject(event, "signed", image->signature_count > 0);
 		cJSON_AddBoolToObject(event, "hash_checked", !job->unchecked);
 		cJSON_AddBoolToObject(event, "signature_checked", job->key != NULL);
-		if (job->member[0] != '\0') {
-			cJSON_AddStringToObject(event, "file", job->member);
-			cJSON_AddStringToObject(event, "board", job->board);
+		if (job->more_count > 0) {
+			cJSON_AddNumberToObject(event, "image", number);
+		}
+		if (member[0] != '\0') {
+			cJSON_AddStringToObject(event, "file", member);
+			cJSON_AddStringToObject(event, "board", board);
 		}
 		output_end(event);
 		return;
 	}
-	printf("Image %s%s%s: version %s, %" PRIu32 " bytes, hash %.16s…, %s\n", job->options.image_path,
-	       job->member[0] != '\0' ? ", in it " : "", job->member, version, job->image.length, hash,
-	       job->key != NULL                 ? "signed with the key given"
-	       : job->image.signature_count > 0 ? "signed"
-						: "not signed");
+	if (job->more_count > 0) {
+		snprintf(which, sizeof(which), " (image %d)", number);
+	}
+	printf("Image %s%s%s%s: version %s, %" PRIu32 " bytes, hash %.16s…, %s\n", job->options.image_path,
+	       member[0] != '\0' ? ", in it " : "", member, which, version, image->length, hash,
+	       job->key != NULL             ? "signed with the key given"
+	       : image->signature_count > 0 ? "signed"
+					    : "not signed");
+}
+
+void update_report_start(struct update_job *job)
+{
+	for (size_t i = 0; i < job->targets.count; i++) {
+		job->lines[i].state = NOT_TOLD;
+	}
+	job->live = !job->cli.out.json && isatty(STDERR_FILENO) == 1;
+	tell_image(job, &job->image, job->member, job->board, (int)job->options.image);
+	for (size_t i = 0; i < job->more_count; i++) {
+		tell_image(job, &job->more[i].image, job->more[i].member, "", job->more[i].number);
+	}
+	if (job->cli.out.json) {
+		return;
+	}
 	if (job->unchecked) {
 		printf("Its payload hash is not checkable here (encrypted, compressed, or not SHA-256): the "
 		       "bootloader "
@@ -153,7 +173,7 @@ static void json_target(const struct update_job *job, size_t index, const struct
 	cJSON_AddStringToObject(event, "state", dfucast_state_name(state));
 	if (state == DFUCAST_STATE_UPLOADING) {
 		cJSON_AddNumberToObject(event, "offset", status->offset);
-		cJSON_AddNumberToObject(event, "size", job->image.length);
+		cJSON_AddNumberToObject(event, "size", job->file.length);
 	}
 	if (dfucast_state_is_final(state)) {
 		json_end(job, index, status, event);
@@ -246,7 +266,7 @@ static void draw_target(const struct update_job *job, size_t index)
 		fputc('\n', stderr);
 		return;
 	}
-	filled = (unsigned)((uint64_t)status.offset * 20u / job->image.length);
+	filled = (unsigned)((uint64_t)status.offset * 20u / job->file.length);
 	memset(bar, '.', 20);
 	memset(bar, '#', filled);
 	bar[20] = '\0';
@@ -255,9 +275,9 @@ static void draw_target(const struct update_job *job, size_t index)
 	double rate = spent > 0 ? (double)moved / spent : 0; /* bytes a ms are kB/s */
 
 	fprintf(stderr, " [%s] %3u %%  %6.1f kB/s", bar,
-		(unsigned)((uint64_t)status.offset * 100u / job->image.length), rate);
+		(unsigned)((uint64_t)status.offset * 100u / job->file.length), rate);
 	if (rate > 0.01) {
-		fprintf(stderr, "  ETA %.0f s", (double)(job->image.length - status.offset) / rate / 1000.0);
+		fprintf(stderr, "  ETA %.0f s", (double)(job->file.length - status.offset) / rate / 1000.0);
 	}
 	fputc('\n', stderr);
 }
@@ -340,7 +360,7 @@ static void json_summary(struct update_job *job, const struct totals *totals)
 		cJSON_AddNumberToObject(event, dfucast_state_name((enum dfucast_state)s), totals->counts[s]);
 	}
 	cJSON_AddNumberToObject(event, "elapsed_ms", output_ms(&job->cli.out));
-	cJSON_AddNumberToObject(event, "image_bytes", job->image.length);
+	cJSON_AddNumberToObject(event, "image_bytes", job->file.length);
 	cJSON_AddNumberToObject(event, "sent_bytes", (double)totals->sent_bytes);
 	cJSON_AddNumberToObject(event, "host_bytes", job->watched->accepted_bytes);
 	/* A file is read only as far as the ring takes it. */

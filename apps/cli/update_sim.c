@@ -60,10 +60,10 @@ static int make_options(struct update_job *job, struct sim_fleet_options *fleet)
 	sim_fleet_defaults(fleet);
 	fleet->gather_ms = options->gather_ms;
 	fleet->air.ram_window = options->ring_bytes;
-	fleet->air.image = job->image.length;
+	fleet->air.image = job->file.length;
 	fleet->air.n = (uint32_t)job->targets.count;
 	wrong = sim_fleet_parse(fleet, job->sim, &at);
-	if (wrong == NULL && (fleet->air.n != job->targets.count || fleet->air.image != job->image.length)) {
+	if (wrong == NULL && (fleet->air.n != job->targets.count || fleet->air.image != job->file.length)) {
 		wrong = "the number of devices stands before the \"?\", the size is that of IMAGE";
 		at = "n, image";
 	}
@@ -90,7 +90,7 @@ static int make_options(struct update_job *job, struct sim_fleet_options *fleet)
 		return output_usage(&job->cli.out, "Virtual devices have no wire to trace.",
 				    "Leave out --trace.");
 	}
-	if (job->image.length < SIM_IMAGE_BYTES_MIN) {
+	if (job->file.length < SIM_IMAGE_BYTES_MIN) {
 		return output_usage(&job->cli.out, "The image is too small for virtual devices.",
 				    "Take one of at least 2 KiB.");
 	}

@@ -21,6 +21,14 @@ void sim_check_init(struct sim_check *check, uint16_t count, const uint8_t *fact
 	sim_peer_sha256(image, image_bytes, check->digests[1]);
 }
 
+void sim_check_second(struct sim_check *check, uint32_t first_bytes, const uint8_t *old, uint32_t old_bytes)
+{
+	check->first_bytes = first_bytes;
+	sim_peer_sha256(check->image, first_bytes, check->digests[1]);
+	sim_peer_sha256(old, old_bytes, check->digests[2]);
+	sim_peer_sha256(check->image + first_bytes, check->image_bytes - first_bytes, check->digests[3]);
+}
+
 void sim_check_free(struct sim_check *check)
 {
 	free(check->devices);
@@ -43,21 +51,22 @@ static void violated(struct sim_check *check, uint16_t device, const char *forma
 static void wrote(struct sim_check *check, uint16_t device, const struct sim_peer_event *event)
 {
 	struct sim_check_device *d = &check->devices[device];
-	uint32_t end = event->offset + event->length;
+	uint32_t begin = event->offset + (event->image != 0 ? check->first_bytes : 0);
+	uint32_t end = begin + event->length;
 
 	if (check->any_image) {
 		return;
 	}
-	if (end > check->image_bytes || end < event->offset) {
+	if (end > check->image_bytes || end < begin) {
 		violated(check, device, "wrote up to %u of an image of %u", (unsigned int)end,
 			 (unsigned int)check->image_bytes);
 		return;
 	}
-	if (memcmp(event->bytes, check->image + event->offset, event->length) != 0) {
-		violated(check, device, "other bytes than the image's at %u", (unsigned int)event->offset);
+	if (memcmp(event->bytes, check->image + begin, event->length) != 0) {
+		violated(check, device, "other bytes than the image's at %u", (unsigned int)begin);
 	}
-	if (event->offset < d->written && !d->power_failed) {
-		check->duplicate_bytes += (end < d->written ? end : d->written) - event->offset;
+	if (begin < d->written && !d->power_failed) {
+		check->duplicate_bytes += (end < d->written ? end : d->written) - begin;
 	}
 	d->written = end;
 }
@@ -70,8 +79,8 @@ void sim_check_event(struct sim_check *check, uint16_t device, const struct sim_
 		break;
 	case SIM_PEER_EVENT_BOOT:
 		check->devices[device].written = 0;
-		if (!check->any_image && memcmp(event->digest, check->digests[0], 32) != 0 &&
-		    memcmp(event->digest, check->digests[1], 32) != 0) {
+		if (!check->any_image && memcmp(event->digest, check->digests[2 * event->image], 32) != 0 &&
+		    memcmp(event->digest, check->digests[2 * event->image + 1], 32) != 0) {
 			violated(check, device, "started an image that nobody sent whole");
 		}
 		break;

@@ -26,7 +26,8 @@ struct sim_check_device {
 struct sim_check {
 	const uint8_t *image;
 	uint32_t image_bytes;
-	uint8_t digests[2][32]; /**< of what may start: factory, job */
+	uint32_t first_bytes;   /**< of `image`; the rest is image 1 */
+	uint8_t digests[4][32]; /**< of what may start: factory, job; of image 1 the same */
 	struct sim_check_device *devices;
 	uint64_t duplicate_bytes;
 	uint32_t window; /**< most requests in flight */
@@ -39,6 +40,8 @@ struct sim_check {
 /** @p window: what the peers' buffers allow. */
 void sim_check_init(struct sim_check *check, uint16_t count, const uint8_t *factory, uint32_t factory_bytes,
 		    const uint8_t *image, uint32_t image_bytes, uint32_t window);
+/** `image` is two of them: the first @p first_bytes are image 0. @p old: what image 1 runs when new. */
+void sim_check_second(struct sim_check *check, uint32_t first_bytes, const uint8_t *old, uint32_t old_bytes);
 void sim_check_free(struct sim_check *check);
 /** Something the peer did. */
 void sim_check_event(struct sim_check *check, uint16_t device, const struct sim_peer_event *event);

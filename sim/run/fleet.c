@@ -32,6 +32,17 @@ static void link_images(struct sim_fleet *fleet)
 	}
 }
 
+/* What image 1 of a set replaces. */
+static void make_second(struct sim_fleet *fleet)
+{
+	static const uint8_t version[4] = {0, 5, 0, 0};
+
+	fleet->second_bytes = fleet->plan.more[0].image_bytes;
+	fleet->second = malloc(fleet->second_bytes);
+	assert(fleet->second != NULL);
+	sim_peer_image_make(fleet->second, fleet->second_bytes, version, 3);
+}
+
 static void make_images(struct sim_fleet *fleet)
 {
 	static const uint8_t versions[2][4] = {{1, 0, 0, 0}, {2, 0, 0, 0}};
@@ -46,6 +57,9 @@ static void make_images(struct sim_fleet *fleet)
 		memcpy(fleet->image, fleet->options.image, bytes);
 		fleet->plan = *fleet->options.plan;
 		link_images(fleet);
+		if (fleet->plan.more_count > 0) {
+			make_second(fleet);
+		}
 		return;
 	}
 	sim_peer_image_make(fleet->image, bytes, versions[1], 2);
@@ -133,6 +147,9 @@ struct sim_fleet *sim_fleet_create(const struct sim_fleet_options *options)
 	make_images(fleet);
 	sim_check_init(&fleet->check, fleet->count, fleet->factory, fleet->factory_bytes, fleet->image,
 		       air->image, window);
+	if (fleet->second != NULL) {
+		sim_check_second(&fleet->check, fleet->plan.image_bytes, fleet->second, fleet->second_bytes);
+	}
 	fleet->check.restarts = options->gateway != NULL;
 	fleet->check.any_image = options->gateway != NULL && options->image == NULL;
 	struct sim_radio_port port = fleet_radio_port;
@@ -172,6 +189,7 @@ void sim_fleet_free(struct sim_fleet *fleet)
 	free(fleet->ring);
 	free(fleet->image);
 	free(fleet->factory);
+	free(fleet->second);
 	free(fleet);
 }
 

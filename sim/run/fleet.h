@@ -57,7 +57,8 @@ struct sim_fleet_options {
 	    boot_mode; /**< the peers' bootloader, enum dfucast_boot_mode; SIM_FLEET_NOBODY: as air.swap has it */
 	uint32_t no_storage; /**< the peers have no group to erase their settings with */
 	uint32_t runs_slot;  /**< where it can run from either: slot of the image that runs at first */
-	/* A real image instead of a made one: both or none, the caller's memory while the fleet lives. */
+	/* A real image instead of a made one, or a set of two (the devices are built for two then): both or none, the
+	 * caller's memory while the fleet lives. */
 	const uint8_t *image;                   /**< air.image bytes */
 	const struct dfucast_update_plan *plan; /**< copied; its `mode` counts */
 	/** A gateway instead of a fan-out of our own: its image, links_max and gates count, its host is the caller's

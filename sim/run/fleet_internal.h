@@ -70,6 +70,8 @@ struct sim_fleet {
 	uint8_t *ring;
 	uint8_t *image;
 	uint8_t *factory;
+	uint8_t *second; /* what image 1 runs when new; NULL: there is one image */
+	uint32_t second_bytes;
 	uint16_t *owners; /* device of each radio link; FLEET_NO_LINK: free */
 	struct sim_fleet_statistics statistics;
 	struct sim_radio_statistics upload_begin; /* the radio's at the first upload request */

@@ -74,6 +74,11 @@ void fleet_peer_create(struct sim_fleet *fleet, uint16_t index)
 	config.observe = observe;
 	config.dead_image = index == faults->never_returns || index == faults->reverts;
 	config.watchdog_ms = index == faults->reverts ? WATCHDOG_MS : 0;
+	if (fleet->second != NULL) {
+		config.images = 2;
+		config.second = fleet->second;
+		config.second_bytes = fleet->second_bytes;
+	}
 	config.board = sim_fleet_board(fleet->options.boards, index, device->board);
 	config.name = device->name;
 	snprintf(device->name, sizeof(device->name), "sim-%u", index);

@@ -168,7 +168,7 @@ def test_inspect_for_people(image, tmp_path):
         assert words in looked.out, looked
 
 
-# ---- several images, and others that are not for now ---------------------------------------------------------------
+# ---- several images (test_set.py), and others that are not for now ---------------------------------------------------------------
 
 
 def test_several(image, tmp_path, bad_server):
@@ -176,7 +176,7 @@ def test_several(image, tmp_path, bad_server):
     path = make(tmp_path / "p.zip", manifest(entry(image), entry(other, file="net.bin", image_index="1", board="net")),
                 [(NAME, image), ("net.bin", other)])  # fmt: skip
     error = refused(path, bad_server, tmp_path, EXIT_USAGE)
-    assert "2 files" in error["message"] and "come with a later version" in error["hint"]
+    assert "several images" in error["message"] and "--mode confirm" in error["hint"]  # test_set.py has the rest
     looked = conftest.run_dfucast("image", "inspect", path, "--json")
     assert looked.code == 0 and [e["version"] for e in looked.of("image")] == ["1.5.0", "2.0.0"], looked
     assert [f["image_index"] for f in looked.of("package")[0]["files"]] == [0, 1]
