@@ -63,6 +63,7 @@ set(DFUCAST_CORE_SOURCES
   src/central/central.c
   src/central/seek.c
   src/central/next.c
+  src/central/lend.c
   src/central/user.c
   src/fleet/ble.c
 )

@@ -59,10 +59,15 @@ enum dfucast_ble_target_flag {
 	    0x04, /**< encrypt before anything else; set by itself once a link of it was */
 };
 
+/** No passkey: pairing without one, or with whatever the application answers. */
+#define DFUCAST_BLE_NO_PASSKEY 0u
+
 /** One device, by the index that the links' user has for it. The caller's memory, one for each target. */
 struct dfucast_ble_target {
 	/** Not PINNED: "NAME", or "BEGINNING*"; NULL: any connectable device that advertises the SMP service. */
 	const char *name;
+	uint32_t
+	    passkey; /**< 1 + the six digits that it wants when it is paired with; DFUCAST_BLE_NO_PASSKEY */
 	struct dfucast_ble_address address;
 	int8_t rssi;   /**< when last heard before connecting, dBm; 0: not yet */
 	uint8_t flags; /**< enum dfucast_ble_target_flag */
@@ -174,6 +179,10 @@ void dfucast_ble_central_result(struct dfucast_ble_central *central, const struc
 				enum dfucast_ble_result result, uint32_t now);
 /** @return false: nothing to wait for but events. */
 bool dfucast_ble_central_deadline(const struct dfucast_ble_central *central, uint32_t *deadline);
+
+/** The stack asks for the passkey of a pairing on this link. @return false: it is not one of ours, or has none */
+bool dfucast_ble_central_passkey(const struct dfucast_ble_central *central, struct dfucast_ble_handle handle,
+				 uint32_t *passkey);
 
 /* ---- the application's links ---- */
 

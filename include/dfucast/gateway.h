@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-#define DFUCAST_GATEWAY_ADDRESS_BYTES 8u
+#define DFUCAST_GATEWAY_ADDRESS_BYTES 12u
 
 /** One target of the plan: the caller's memory, one element for each target a plan can have. */
 struct dfucast_gateway_target {

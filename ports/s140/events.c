@@ -95,6 +95,7 @@ static void disconnected(struct delivery *to, uint8_t reason)
 	to->port->length_due &= ~bit;
 	to->port->mtu_due &= ~bit;
 	to->port->attributes_due &= ~bit;
+	to->port->passkey_due &= ~bit;
 	tell_number(to, DFUCAST_BLE_DISCONNECTED, reason);
 }
 
@@ -114,6 +115,18 @@ static void gap_timeout(struct delivery *to, uint8_t source)
 		tell(to, DFUCAST_BLE_CONNECT_FAILED);
 	else if (source == BLE_GAP_TIMEOUT_SRC_SCAN)
 		tell(to, DFUCAST_BLE_SCAN_STOPPED);
+}
+
+/* A pairing wants the passkey. Without one of ours it is the application's to answer. */
+static void passkey_asked(struct delivery *to, uint8_t type)
+{
+	uint32_t passkey;
+
+	if (type != BLE_GAP_AUTH_KEY_TYPE_PASSKEY ||
+	    !dfucast_ble_central_passkey(&to->port->central, to->event.handle, &passkey))
+		return;
+	to->port->passkey_due |= UINT32_C(1) << to->event.handle.index;
+	to->ours = true;
 }
 
 static void gap_event(struct delivery *to, const struct s140_entry *entry)
@@ -159,6 +172,9 @@ static void gap_event(struct delivery *to, const struct s140_entry *entry)
 		break;
 	case BLE_GAP_EVT_DATA_LENGTH_UPDATE_REQUEST:
 		due(to, &to->port->length_due);
+		break;
+	case BLE_GAP_EVT_AUTH_KEY_REQUEST:
+		passkey_asked(to, gap->params.auth_key_request.key_type);
 		break;
 	case BLE_GAP_EVT_SEC_REQUEST:
 		tell(to, DFUCAST_BLE_SECURITY_ASKED);

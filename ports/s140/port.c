@@ -237,6 +237,19 @@ static uint32_t answer_attributes(const struct dfucast_s140 *port, uint16_t hand
 	return sd_ble_gatts_sys_attr_set(handle, NULL, 0, 0);
 }
 
+static uint32_t answer_passkey(const struct dfucast_s140 *port, uint16_t handle)
+{
+	const struct dfucast_ble_handle meant = {(uint8_t)handle, port->door.openings[handle]};
+	uint8_t digits[BLE_GAP_PASSKEY_LEN];
+	uint32_t passkey = 0;
+
+	if (!dfucast_ble_central_passkey(&port->central, meant, &passkey))
+		return NRF_SUCCESS;
+	for (unsigned int i = BLE_GAP_PASSKEY_LEN; i-- > 0; passkey /= 10u)
+		digits[i] = (uint8_t)('0' + passkey % 10u);
+	return sd_ble_gap_auth_key_reply(handle, BLE_GAP_AUTH_KEY_TYPE_PASSKEY, digits);
+}
+
 /* Anything but "busy" is an answer, also that it is too late for one. */
 static void answer(struct dfucast_s140 *port, uint32_t *bits,
 		   uint32_t (*call)(const struct dfucast_s140 *port, uint16_t handle))
@@ -290,6 +303,7 @@ uint32_t dfucast_s140_run(struct dfucast_s140 *port, uint32_t now)
 	answer(port, &port->length_due, answer_length);
 	answer(port, &port->mtu_due, answer_mtu);
 	answer(port, &port->attributes_due, answer_attributes);
+	answer(port, &port->passkey_due, answer_passkey);
 	dfucast_ble_central_tick(&port->central, now);
 	while (dfucast_ble_central_next(&port->central, &op, now))
 		dfucast_ble_central_result(&port->central, &op, perform(port, &op), now);

@@ -116,7 +116,7 @@ struct dfucast_s140 {
 	uint8_t characteristic_type;
 	uint8_t scan_buffer[BLE_GAP_SCAN_BUFFER_MAX];
 	/** What peers asked for and is not answered yet: a bit for each connection's number. */
-	uint32_t phy_due, length_due, mtu_due, attributes_due;
+	uint32_t phy_due, length_due, mtu_due, attributes_due, passkey_due;
 	bool retry;
 	uint32_t starvations; /**< times the queue was full */
 };

@@ -50,6 +50,8 @@
 #define BLE_GAP_ADV_DATA_STATUS_COMPLETE 0
 #define BLE_GAP_SCAN_BUFFER_MAX 31
 #define BLE_GAP_SEC_STATUS_SUCCESS 0
+#define BLE_GAP_AUTH_KEY_TYPE_PASSKEY 1
+#define BLE_GAP_PASSKEY_LEN 6
 #define BLE_GATT_ATT_MTU_DEFAULT 23
 #define BLE_GATT_STATUS_SUCCESS 0
 #define BLE_GATT_STATUS_ATTERR_ATTRIBUTE_NOT_FOUND 0x010A
@@ -68,6 +70,7 @@
 #define BLE_GAP_EVT_CONNECTED 0x10
 #define BLE_GAP_EVT_DISCONNECTED 0x11
 #define BLE_GAP_EVT_CONN_PARAM_UPDATE 0x12
+#define BLE_GAP_EVT_AUTH_KEY_REQUEST 0x17
 #define BLE_GAP_EVT_AUTH_STATUS 0x19
 #define BLE_GAP_EVT_CONN_SEC_UPDATE 0x1A
 #define BLE_GAP_EVT_TIMEOUT 0x1B
@@ -255,6 +258,10 @@ typedef struct {
 } ble_gap_evt_auth_status_t;
 
 typedef struct {
+	uint8_t key_type;
+} ble_gap_evt_auth_key_request_t;
+
+typedef struct {
 	uint16_t conn_handle;
 	union {
 		ble_gap_evt_connected_t connected;
@@ -263,6 +270,7 @@ typedef struct {
 		ble_gap_evt_conn_param_update_request_t conn_param_update_request;
 		ble_gap_evt_timeout_t timeout;
 		ble_gap_evt_adv_report_t adv_report;
+		ble_gap_evt_auth_key_request_t auth_key_request;
 		ble_gap_evt_auth_status_t auth_status;
 		ble_gap_evt_conn_sec_update_t conn_sec_update;
 		ble_gap_evt_phy_update_t phy_update;
@@ -484,6 +492,7 @@ S140_CALL(103, sd_ble_opt_set(uint32_t opt_id, ble_opt_t const *p_opt))
 S140_CALL(105, sd_ble_cfg_set(uint32_t cfg_id, ble_cfg_t const *p_cfg, uint32_t app_ram_base))
 S140_CALL(117, sd_ble_gap_conn_param_update(uint16_t conn_handle, ble_gap_conn_params_t const *p_conn_params))
 S140_CALL(118, sd_ble_gap_disconnect(uint16_t conn_handle, uint8_t hci_status_code))
+S140_CALL(128, sd_ble_gap_auth_key_reply(uint16_t conn_handle, uint8_t key_type, uint8_t const *p_key))
 S140_CALL(138, sd_ble_gap_scan_start(ble_gap_scan_params_t const *p_scan_params, ble_data_t const *p_adv_report_buffer))
 S140_CALL(139, sd_ble_gap_scan_stop(void))
 S140_CALL(140, sd_ble_gap_connect(ble_gap_addr_t const *p_peer_addr, ble_gap_scan_params_t const *p_scan_params, ble_gap_conn_params_t const *p_conn_params, uint8_t conn_cfg_tag))

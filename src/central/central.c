@@ -189,8 +189,8 @@ static void params_asked(struct dfucast_ble_central *central, struct dfucast_ble
 
 /* ---- requests of the user ---- */
 
-static struct dfucast_ble_conn *in_state(const struct dfucast_ble_central *central, uint16_t target,
-					 unsigned int state)
+struct dfucast_ble_conn *dfucast_central_in_state(const struct dfucast_ble_central *central, uint16_t target,
+						  unsigned int state)
 {
 	for (unsigned int i = 0; i < central->config.conn_count; i++) {
 		struct dfucast_ble_conn *conn = &central->config.conns[i];
@@ -223,7 +223,8 @@ static void begin_setup(struct dfucast_ble_central *central, struct dfucast_ble_
 }
 
 /* An adopted link is taken into use. What its owner did already is not done again; its radio is not touched. */
-static void use_offer(struct dfucast_ble_central *central, struct dfucast_ble_conn *conn, uint32_t now)
+void dfucast_central_use_offer(struct dfucast_ble_central *central, struct dfucast_ble_conn *conn,
+			       uint32_t now)
 {
 	unsigned int skip =
 	    DFUCAST_BLE_STEP_BIT(DFUCAST_BLE_STEP_PHY) | DFUCAST_BLE_STEP_BIT(DFUCAST_BLE_STEP_DATA_LENGTH);
@@ -242,15 +243,15 @@ static void use_offer(struct dfucast_ble_central *central, struct dfucast_ble_co
 
 static void open_link(struct dfucast_ble_central *central, struct dfucast_link link, uint32_t now)
 {
-	struct dfucast_ble_conn *conn = in_state(central, link.target, CENTRAL_OFFERED);
+	struct dfucast_ble_conn *conn = dfucast_central_in_state(central, link.target, CENTRAL_OFFERED);
 
 	DFUCAST_ASSERT(link.target < central->config.target_count);
 	if (conn != NULL) {
 		conn->link = link;
-		use_offer(central, conn, now);
+		dfucast_central_use_offer(central, conn, now);
 		return;
 	}
-	conn = in_state(central, 0, CENTRAL_FREE);
+	conn = dfucast_central_in_state(central, 0, CENTRAL_FREE);
 	if (conn == NULL) {
 		central->user.link_down(central->user.context, link, DFUCAST_ERR_UNREACHABLE, now);
 		return;
@@ -327,8 +328,8 @@ void dfucast_central_take_requests(struct dfucast_ble_central *central, uint32_t
 
 /* ---- events ---- */
 
-static struct dfucast_ble_conn *of_handle(const struct dfucast_ble_central *central,
-					  struct dfucast_ble_handle handle)
+struct dfucast_ble_conn *dfucast_central_of_handle(const struct dfucast_ble_central *central,
+						   struct dfucast_ble_handle handle)
 {
 	for (unsigned int i = 0; i < central->config.conn_count; i++) {
 		struct dfucast_ble_conn *conn = &central->config.conns[i];
@@ -505,7 +506,7 @@ bool dfucast_ble_central_event(struct dfucast_ble_central *central, const struct
 	default:
 		break;
 	}
-	conn = of_handle(central, event->handle);
+	conn = dfucast_central_of_handle(central, event->handle);
 	if (conn == NULL)
 		return false;
 	if (event->kind == DFUCAST_BLE_DISCONNECTED)
@@ -636,59 +637,4 @@ bool dfucast_ble_central_deadline(const struct dfucast_ble_central *central, uin
 			earlier(deadline, &timed, conn->params_ms);
 	}
 	return timed;
-}
-
-/* ---- the application's links ---- */
-
-bool dfucast_ble_central_adopt(struct dfucast_ble_central *central, const struct dfucast_ble_offer *offer,
-			       uint32_t now)
-{
-	struct dfucast_ble_conn *conn = NULL;
-
-	if (offer->target >= central->config.target_count || of_handle(central, offer->handle) != NULL)
-		return false;
-	for (unsigned int i = 0; i < central->config.conn_count; i++) {
-		struct dfucast_ble_conn *other = &central->config.conns[i];
-
-		if (other->state == CENTRAL_FREE || other->target != offer->target)
-			continue;
-		if (other->state != CENTRAL_SEEK)
-			return false;
-		conn = other; /* it is waited for */
-	}
-	if (conn == NULL)
-		conn = in_state(central, 0, CENTRAL_FREE);
-	if (conn == NULL)
-		return false;
-	bool wanted = conn->state == CENTRAL_SEEK;
-
-	conn->target = offer->target;
-	conn->handle = offer->handle;
-	conn->before = offer->params;
-	conn->setup.mtu = offer->mtu;
-	conn->setup.value = offer->value;
-	conn->setup.ccc = offer->ccc;
-	conn_set(conn, CONN_ADOPTED | (offer->secured ? CONN_SECURE_TRIED : 0));
-	dfucast_central_enter(conn, CENTRAL_OFFERED, now);
-	if (wanted)
-		use_offer(central, conn, now);
-	return true;
-}
-
-bool dfucast_ble_central_release(struct dfucast_ble_central *central, struct dfucast_ble_handle handle)
-{
-	struct dfucast_ble_conn *conn = of_handle(central, handle);
-
-	if (conn != NULL && conn->state != CENTRAL_OFFERED)
-		return false;
-	if (conn != NULL)
-		*conn = (struct dfucast_ble_conn){0};
-	return true;
-}
-
-bool dfucast_ble_central_uses(const struct dfucast_ble_central *central, struct dfucast_ble_handle handle)
-{
-	const struct dfucast_ble_conn *conn = of_handle(central, handle);
-
-	return conn != NULL && conn->state != CENTRAL_OFFERED;
 }

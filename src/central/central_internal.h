@@ -6,6 +6,7 @@
  *   central.c   events, time, requests: what changes a link's state
  *   seek.c      who is scanned for and connected
  *   next.c      what is to be done next, and what came of it
+ *   lend.c      links of the application
  *   user.c      a cast as the links' user
  */
 #ifndef DFUCAST_CENTRAL_INTERNAL_H
@@ -123,6 +124,16 @@ void dfucast_central_params_over(struct dfucast_ble_central *central, struct dfu
 void dfucast_central_used(struct dfucast_ble_conn *conn, uint32_t now);
 /* Takes the user's requests. */
 void dfucast_central_take_requests(struct dfucast_ble_central *central, uint32_t now);
+
+/* The link in this state, of this target unless it is FREE; NULL: none. */
+struct dfucast_ble_conn *dfucast_central_in_state(const struct dfucast_ble_central *central, uint16_t target,
+						  unsigned int state);
+/* The link that has this connection; NULL: none of ours. */
+struct dfucast_ble_conn *dfucast_central_of_handle(const struct dfucast_ble_central *central,
+						   struct dfucast_ble_handle handle);
+/* An adopted link is taken into use. */
+void dfucast_central_use_offer(struct dfucast_ble_central *central, struct dfucast_ble_conn *conn,
+			       uint32_t now);
 
 /* seek.c */
 /* An advertisement. @return true: somebody waited for it. */

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Between a gateway and a BLE central. A target's eight bytes: its address's type, its six bytes, and a mark that tells
- * them from none.
+ * Between a gateway and a BLE central. A target's bytes: its address's type, its six bytes, a mark that tells them from
+ * none, and its passkey.
  */
 #include <dfucast/ble_fleet.h>
 #include <dfucast/port.h>
+#include "../util/bytes.h"
+
 #include <string.h>
 
 #define MARK 0xB1u
 #define LISTEN_MS 15000u
+#define PASSKEY_AT 8u /* 1 + the passkey; 0: none */
+#define PASSKEY_MAX 999999u
 
 static bool address_of(const struct dfucast_gateway_target *target, struct dfucast_ble_address *address)
 {
@@ -36,6 +40,8 @@ static bool resolve(void *context, const struct dfucast_smp_fleet_target *wanted
 	if (!dfucast_ble_address_parse(wanted->id.text, wanted->id.length, &address))
 		return false;
 	memcpy(target->address, dfucast_ble_fleet_target(&address).address, sizeof(target->address));
+	if (wanted->passkey <= PASSKEY_MAX)
+		dfucast_put_le32(target->address + PASSKEY_AT, wanted->passkey + 1u);
 	return true;
 }
 
@@ -103,6 +109,8 @@ static void prepare(struct dfucast_ble_fleet *fleet, uint16_t index, uint32_t no
 	if (!address_of(dfucast_gateway_target(config->gateway, index), &address) ||
 	    !dfucast_ble_address_equal(&address, &target->address))
 		*target = (struct dfucast_ble_target){.address = address};
+	target->passkey =
+	    dfucast_get_le32(dfucast_gateway_target(config->gateway, index)->address + PASSKEY_AT);
 	target->flags = (uint8_t)((target->flags & DFUCAST_BLE_TARGET_SECURE) | DFUCAST_BLE_TARGET_PINNED);
 	if (config->owner != NULL)
 		owner = config->owner(config->context, &address, &offer);

@@ -25,12 +25,14 @@
 #define S140_LINKS_MAX 20u
 #define S140_MTU_MAX 247u
 #define S140_NOBODY 0xFFFFu
+#define S140_DIGITS 42017u
 
 enum s140_security {
 	S140_OPEN,
 	S140_ASKS,    /**< its CCC cannot be written before the link is encrypted */
 	S140_SILENT,  /**< it throws unencrypted writes away */
 	S140_REFUSES, /**< as S140_ASKS, and pairing fails */
+	S140_PASSKEY, /**< as S140_ASKS, and it wants the passkey 042017 */
 };
 
 struct s140_device {
@@ -39,6 +41,7 @@ struct s140_device {
 	uint8_t security;      /**< enum s140_security */
 	uint8_t params_wishes; /**< times it asks for smp_svr's stock parameters, a second apart */
 	bool asks;             /**< for another PHY, data length and MTU by itself */
+	bool wants_security;   /**< sends a security request, whatever its server wants */
 	bool no_phy;           /**< does not answer a PHY update */
 	bool no_service;       /**< is something else */
 	bool owned;            /**< connected to the application from the start, and again after each drop */

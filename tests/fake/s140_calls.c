@@ -256,6 +256,28 @@ uint32_t sd_ble_gap_conn_param_update(uint16_t conn_handle, ble_gap_conn_params_
 	return leave(sd, result);
 }
 
+uint32_t sd_ble_gap_auth_key_reply(uint16_t conn_handle, uint8_t key_type, uint8_t const *p_key)
+{
+	struct s140 *sd = enter();
+	struct link *link = meant(sd, conn_handle);
+	uint32_t digits = 0;
+
+	assert(key_type == BLE_GAP_AUTH_KEY_TYPE_PASSKEY);
+	if (link == NULL)
+		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+	if (!link->key_asked)
+		return leave(sd, NRF_ERROR_INVALID_STATE);
+	if (says_busy(sd))
+		return leave(sd, NRF_ERROR_BUSY);
+	for (unsigned int i = 0; i < BLE_GAP_PASSKEY_LEN; i++) {
+		assert(p_key[i] >= '0' && p_key[i] <= '9');
+		digits = digits * 10u + p_key[i] - '0';
+	}
+	link->key_right = digits == S140_DIGITS;
+	s140_arm(sd, &link->secure_timer, 50, 200);
+	return leave(sd, NRF_SUCCESS);
+}
+
 uint32_t s140_secure(uint16_t conn_handle)
 {
 	struct s140 *sd = enter();

@@ -66,7 +66,8 @@ struct link {
 	uint16_t radio_procedure; /* the same for the radio's */
 	uint8_t wishes_left;      /* parameters */
 	uint16_t wish;            /* event that waits for an answer; 0: none */
-	bool phy_wish, length_wish, mtu_wish;
+	bool phy_wish, length_wish, mtu_wish, security_wish;
+	bool key_asked, key_right;
 	uint8_t queued; /* writes without response */
 	struct value queue[QUEUE_MAX];
 	struct timer procedure_timer, radio_timer, write_timer, notify_timer, down_timer, wish_timer,

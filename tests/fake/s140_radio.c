@@ -82,6 +82,7 @@ static void connected(struct s140 *sd, uint16_t device, const ble_gap_conn_param
 	link->params = *params;
 	link->wishes_left = config->params_wishes;
 	link->phy_wish = link->length_wish = link->mtu_wish = config->asks;
+	link->security_wish = config->wants_security;
 	s140_arm(sd, &link->wish_timer, 20, 1500);
 	if (config->owned)
 		s140_arm(sd, &link->notice_timer, NOTICE_MS, 0);
@@ -224,7 +225,8 @@ static void written(struct s140 *sd, uint16_t handle)
 	uint8_t security = sd->config.devices[link->device].security;
 
 	event->params.write_rsp.handle = CCC;
-	if ((security == S140_ASKS || security == S140_REFUSES) && !link->encrypted) {
+	if ((security == S140_ASKS || security == S140_REFUSES || security == S140_PASSKEY) &&
+	    !link->encrypted) {
 		event->gatt_status = 0x0105; /* insufficient authentication */
 		return;
 	}
@@ -283,9 +285,18 @@ static void end_radio_procedure(struct s140 *sd, uint16_t handle)
 static void end_pairing(struct s140 *sd, uint16_t handle)
 {
 	struct link *link = &sd->links[handle];
-	bool success = sd->config.devices[link->device].security != S140_REFUSES;
+	uint8_t security = sd->config.devices[link->device].security;
+	bool success = security != S140_REFUSES && (security != S140_PASSKEY || link->key_right);
 	ble_gap_evt_t *event;
 
+	if (security == S140_PASSKEY && !link->key_asked) {
+		event = &s140_push(sd, BLE_GAP_EVT_AUTH_KEY_REQUEST, handle, S140_GAP_BYTES(auth_key_request))
+			     ->evt.gap_evt;
+		event->params.auth_key_request.key_type = BLE_GAP_AUTH_KEY_TYPE_PASSKEY;
+		link->key_asked = true;
+		s140_arm(sd, &link->secure_timer, 30000, 0); /* SMP's patience, unless it is answered */
+		return;
+	}
 	sd->counts.pairings++;
 	if (success) {
 		link->encrypted = true;
@@ -320,7 +331,10 @@ static void wish_step(struct s140 *sd, uint16_t handle)
 
 	if (!s140_fires(sd, &link->wish_timer))
 		return;
-	if (link->wish != 0) {
+	if (link->security_wish) {
+		link->security_wish = false; /* wants no answer of its own */
+		(void)s140_push(sd, BLE_GAP_EVT_SEC_REQUEST, handle, S140_GAP_BYTES(auth_status));
+	} else if (link->wish != 0) {
 		sd->counts.unanswered++;
 		link->wish = 0;
 	} else if (link->radio_procedure != 0) {

@@ -24,6 +24,7 @@
 #include "../fake/s140.h"
 
 #define DEVICES 6u
+#define PAIRED 5u          /* wants a passkey, which the plan brings */
 #define IMAGE_BYTES 20000u /* the ring is smaller */
 #define FACTORY_BYTES 6000u
 #define LIMIT_MS (20u * 60u * 1000u)
@@ -248,7 +249,7 @@ static void host_begin(uint16_t first, uint16_t count)
 
 		world.targets[i] = (struct dfucast_smp_fleet_target){
 		    .id = {world.texts[i], (uint16_t)dfucast_ble_address_format(&address, world.texts[i])},
-		    .passkey = DFUCAST_SMP_FLEET_NO_PASSKEY};
+		    .passkey = first + i == PAIRED ? S140_DIGITS : DFUCAST_SMP_FLEET_NO_PASSKEY};
 	}
 	world.done = world.reports = 0;
 	dfucast_framing_init(&world.framing, DFUCAST_FRAMING_CONSOLE, world.rx_frame, sizeof(world.rx_frame));
@@ -307,6 +308,7 @@ static void begin(uint64_t seed, uint8_t drops, uint16_t owned)
 		world.radio_devices[i] =
 		    (struct s140_device){.peer = &world.peers[i], .mtu = mtus[i % 3], .owned = i < owned};
 	}
+	world.radio_devices[PAIRED].security = S140_PASSKEY;
 	world.sd = s140_start(&config);
 	uint32_t ram_start = 0x20010000;
 

@@ -47,7 +47,7 @@ struct setup {
 	uint16_t count, links;
 	uint8_t drops, write_queue;
 	bool awkward; /* peripherals that ask for things */
-	bool odd;     /* one cannot be paired with, one is no SMP server */
+	bool odd;     /* two cannot be paired with, one is no SMP server */
 	uint16_t owned;
 	bool observed; /* the SDK fetches the events, and the port is one of its observers */
 };
@@ -93,12 +93,18 @@ static void prepare_radio_device(struct world *world, uint16_t i)
 		device->params_wishes = 3;
 		device->asks = i % 2 == 0;
 		device->no_phy = i % 5 == 1;
-		device->security = i % 4 == 1 ? S140_ASKS : i % 4 == 3 ? S140_SILENT : S140_OPEN;
+		device->wants_security = i % 3 == 0;
+		device->security = i % 4 == 1   ? S140_ASKS
+				   : i % 4 == 3 ? S140_SILENT
+				   : i % 8 == 6 ? S140_PASSKEY
+						: S140_OPEN;
 	}
 	if (world->setup.odd && i == 0)
 		device->security = S140_REFUSES;
 	if (world->setup.odd && i == 1)
 		device->no_service = true;
+	if (world->setup.odd && i == 2)
+		device->security = S140_PASSKEY; /* which nobody knows */
 }
 
 static void prepare_peers(struct world *world)
@@ -283,6 +289,9 @@ static void prepare_port(struct world *world)
 	for (uint16_t i = 0; i < world->setup.count; i++) {
 		world->ble_targets[i].address =
 		    (struct dfucast_ble_address){1, {(uint8_t)i, 0, 0, 0, 0, 0xC0}};
+		world->ble_targets[i].passkey = world->setup.odd && i == 2 ? 1u + 123456u
+						: i % 8 == 6               ? S140_DIGITS + 1u
+									   : DFUCAST_BLE_NO_PASSKEY;
 		world->ble_targets[i].flags =
 		    (uint8_t)(DFUCAST_BLE_TARGET_PINNED |
 			      (i < world->setup.owned ? DFUCAST_BLE_TARGET_OWNED : 0));
@@ -352,9 +361,9 @@ static void check_device(const struct world *world, uint16_t i)
 	struct dfucast_status status;
 
 	dfucast_cast_status(&world->cast, i, &status);
-	if (world->setup.odd && i < 2) {
+	if (world->setup.odd && i < 3) {
 		assert_int_equal(status.outcome.err,
-				 i == 0 ? DFUCAST_ERR_NEEDS_PAIRING : DFUCAST_ERR_NO_SERVICE);
+				 i == 1 ? DFUCAST_ERR_NO_SERVICE : DFUCAST_ERR_NEEDS_PAIRING);
 		assert_int_equal(world->peers[i].boots, 0);
 		return;
 	}
