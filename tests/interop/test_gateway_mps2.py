@@ -15,6 +15,7 @@ import fixtures
 import fleet as fleets
 import images
 import mps2
+import noise
 import smp
 from fleet import assert_runs, resets
 
@@ -127,11 +128,16 @@ def test_real_chain_via(fleet, gateway, dfucast, tmp_path, program, ring):
     assert counters["ring_bytes"] == ring and counters["ring_wraps"] >= 1
 
 
-def test_cobs_to_the_host(fleet, gateway, dfucast, tmp_path):
-    path, image, version = fleet.image(tmp_path)
-    one = gateway("gateway_mps2_cobs")
-    result = dfucast("update", path, "--json", "--via", f"{one.target}?framing=cobs", "--to", "uart4", timeout=180)
-    assert result.code == 0 and result.summary["done"] == 1, result
+@pytest.mark.parametrize("program,framing", [("gateway_mps2", "console"), ("gateway_mps2_cobs", "cobs")])
+def test_noise_on_the_hosts_wire(fleet, gateway, dfucast, tmp_path, program, framing):
+    """Both framings, on a wire that spoils one byte in 10,000: it costs time, and nothing else."""
+    path, image, version = fleet.image(tmp_path, PADDED)
+    one = gateway(program)
+    wire = noise.Noise(one.ports[0], 1e-4)
+    result = dfucast("update", path, "--json", "--via", f"{wire.target}?framing={framing}", "--to", "uart4", timeout=240)
+    wire.stop()
+    assert result.code == 0 and result.summary["done"] == 1, (result, wire.done)
+    assert sum(wire.done.values()) >= 6, wire.done
     one.stop()
     assert_runs(fleet[3], image, version)
 
