@@ -542,6 +542,10 @@ static void tick_up(struct dfucast_ble_central *central, struct dfucast_ble_conn
 
 static void tick_conn(struct dfucast_ble_central *central, struct dfucast_ble_conn *conn, uint32_t now)
 {
+	if (conn_has(conn, CONN_GONE) && central_reached(now, conn->params_ms)) {
+		(void)disconnected(central, conn, now);
+		return;
+	}
 	if (conn_has(conn, CONN_PARAMS) && central_reached(now, conn->params_ms))
 		dfucast_central_params_over(central, conn, now);
 	switch (conn->state) {
@@ -633,7 +637,7 @@ bool dfucast_ble_central_deadline(const struct dfucast_ble_central *central, uin
 
 		if (conn_deadline(central, conn, &when))
 			earlier(deadline, &timed, when);
-		if (conn_has(conn, CONN_PARAMS))
+		if (conn_has(conn, CONN_PARAMS | CONN_GONE))
 			earlier(deadline, &timed, conn->params_ms);
 	}
 	return timed;

@@ -19,6 +19,7 @@
 #define CENTRAL_RADIO_RETRY_MS 100u /* the same for scanning and connecting: the application may be at it */
 #define CENTRAL_RESCAN_MS 10000u    /* a scan that hears nothing may have been stopped by somebody else */
 #define CENTRAL_PARAMS_MS 8000u     /* for a change of parameters: six of the slowest events, and some */
+#define CENTRAL_GONE_MS 5000u       /* for DISCONNECTED to come; a port may have lost it */
 #define CENTRAL_PARAM_TRIES 3u
 #define CENTRAL_CONNECT_TRIES 3u
 
@@ -55,6 +56,7 @@ enum {
 	CONN_CLOSED = 0x0400,       /* the user asked to close it */
 	CONN_RESYNC = 0x0800,       /* the user asked to resync it, before it could be */
 	CONN_IDLE = 0x1000,         /* no traffic for a while */
+	CONN_GONE = 0x2000, /* the stack says that the handle means another: DISCONNECTED is on its way */
 };
 
 static inline bool conn_has(const struct dfucast_ble_conn *conn, unsigned int flag)

@@ -52,7 +52,7 @@ static bool control(struct dfucast_ble_central *central, struct dfucast_ble_conn
 {
 	enum dfucast_ble_step step = DFUCAST_BLE_STEP_NONE;
 
-	if (conn_has(conn, CONN_BUSY))
+	if (conn_has(conn, CONN_BUSY | CONN_GONE))
 		return false;
 	if (conn->state == CENTRAL_CLOSE)
 		return offer(op, conn, DFUCAST_BLE_OP_DISCONNECT);
@@ -85,7 +85,7 @@ static bool write_value(struct dfucast_ble_central *central, struct dfucast_ble_
 	const struct dfucast_frame_source source = {&outlet, begin, read_part, done};
 	size_t capacity = conn->setup.mtu - 3u;
 
-	if (conn->state != CENTRAL_UP || conn->credit == 0 || conn_has(conn, CONN_WRITE_BUSY))
+	if (conn->state != CENTRAL_UP || conn->credit == 0 || conn_has(conn, CONN_WRITE_BUSY | CONN_GONE))
 		return false;
 	if (capacity > central->config.value_bytes)
 		capacity = central->config.value_bytes;
@@ -204,6 +204,13 @@ void dfucast_ble_central_result(struct dfucast_ble_central *central, const struc
 {
 	struct dfucast_ble_conn *conn = op->conn;
 
+	if (result == DFUCAST_BLE_GONE && conn != NULL && !conn_has(conn, CONN_GONE)) {
+		/* Nothing more is asked for this link; its end is told. */
+		conn_set(conn, CONN_GONE);
+		conn_clear(conn, CONN_PARAMS | CONN_AGREE | CONN_REFUSE);
+		conn->params_ms = now + CENTRAL_GONE_MS;
+		return;
+	}
 	switch (op->kind) {
 	case DFUCAST_BLE_OP_WRITE:
 		written(central, op, result, now);

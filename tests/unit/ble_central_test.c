@@ -257,6 +257,30 @@ static void old_handles_reach_nobody(void **state)
 	assert_int_equal(user.received, 2);
 }
 
+/* The stack says so before its event comes; and the event, should it be lost, is done without. */
+static void a_handle_that_is_gone(void **state)
+{
+	uint32_t deadline;
+
+	(void)state;
+	open_one(0, handle_of(0, 1));
+	open_one(1, handle_of(1, 1));
+	user.frame = 20;
+	for (unsigned int i = 0; i < 2; i++) {
+		expect(DFUCAST_BLE_OP_WRITE);
+		answer(DFUCAST_BLE_GONE);
+	}
+	nothing();
+	assert_true(happens(DFUCAST_BLE_DISCONNECTED, handle_of(0, 1), 8));
+	assert_int_equal(user.down, 1);
+	assert_true(dfucast_ble_central_deadline(&central, &deadline));
+	assert_int_equal(deadline - now, 5000);
+	passes(5000);
+	assert_int_equal(user.down, 2);
+	assert_int_equal(user.err, DFUCAST_ERR_LINK_LOST);
+	nothing();
+}
+
 static void resync(void **state)
 {
 	const struct dfucast_ble_handle handle = handle_of(0, 1);
@@ -288,6 +312,7 @@ int main(void)
 	    cmocka_unit_test_setup(names_and_services_pin, setup),
 	    cmocka_unit_test_setup(credit_and_turns, setup),
 	    cmocka_unit_test_setup(old_handles_reach_nobody, setup),
+	    cmocka_unit_test_setup(a_handle_that_is_gone, setup),
 	    cmocka_unit_test_setup(resync, setup),
 	};
 
