@@ -132,6 +132,7 @@ int cmd_image_upload(int argc, char **argv);
 int cmd_image_test(int argc, char **argv);
 int cmd_image_confirm(int argc, char **argv);
 int cmd_image_erase(int argc, char **argv);
+int cmd_zephyr_erase_storage(int argc, char **argv);
 int cmd_image_slots(int argc, char **argv);
 int cmd_image_inspect(int argc, char **argv);
 

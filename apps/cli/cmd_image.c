@@ -290,6 +290,41 @@ static void slots_table(const struct dfucast_smp_slot_list *list)
 	}
 }
 
+int cmd_zephyr_erase_storage(int argc, char **argv)
+{
+	static const struct single_spec spec = {NULL, "TARGET",
+						"Erases the partition labelled storage: settings and bonds. "
+						"What the running firmware has loaded of it "
+						"lasts until the next reset: reset the device at once.\v"
+						"Examples:\n"
+						"  dfucast zephyr erase-storage udp:192.0.2.7\n"
+						"  dfucast reset udp:192.0.2.7",
+						0, 0};
+	struct single single;
+	struct dfucast_smp_error error = {0};
+	struct answer answer;
+	struct failure failure;
+	uint32_t timeout_ms;
+	int length;
+	int code = single_begin(&single, argc, argv, &spec);
+
+	if (code != CLI_EXIT_OK)
+		return code;
+	length = dfucast_smp_request_encode(single.frame, sizeof(single.frame), no_id,
+					    DFUCAST_SMP_REQUEST_STORAGE_ERASE, NULL, NULL);
+	timeout_ms = single.cli.options.timeout_ms != 0 ? single.cli.options.timeout_ms : ERASE_TIMEOUT_MS;
+	answer = session_request(single.session, single.frame, (size_t)length, timeout_ms, 1);
+	failure =
+	    session_verdict(&answer, dfucast_smp_error_decode(answer.body, answer.length, &error), &error);
+	if (failure.err != DFUCAST_ERR_OK)
+		return single_fail(&single, &failure);
+	if (single.cli.options.json)
+		output_end(output_begin(&single.cli.out, "storage_erase", single.target.text));
+	else
+		(void)printf("Erased. Reset the device now.\n");
+	return single_end(&single, CLI_EXIT_OK);
+}
+
 int cmd_image_slots(int argc, char **argv)
 {
 	static const struct single_spec spec = {

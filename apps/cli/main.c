@@ -47,8 +47,7 @@ static const struct command commands[] = {
     {"shell", NULL, "run a shell command on a device",
      "Until then, use \"dfucast raw TARGET 9 0 '{\"argv\":[\"help\"]}'\"."},
     {"enum", NULL, "list a device's command groups", "Until then, use \"dfucast raw TARGET 10 1\"."},
-    {"zephyr", NULL, "erase a device's storage partition",
-     "Until then, use \"dfucast raw TARGET 63 0 --write\"."},
+    {"zephyr erase-storage", cmd_zephyr_erase_storage, "erase a device's settings and bonds", NULL},
     {"doctor", NULL, "what holds a device's speed back", "Until then, \"dfucast params\" tells its buffers."},
     {"sim", cmd_sim, "serve virtual devices to any client: sim serve --udp PORT", NULL},
 };
@@ -332,7 +331,7 @@ static void print_help(FILE *to, const char *group)
 			  "Updates the firmware of many devices at once over SMP (MCUmgr).\n\nCommands:\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		if (group == NULL || strncmp(commands[i].name, group, strlen(group)) == 0)
-			(void)fprintf(to, "  %-15s %s%s\n", commands[i].name, commands[i].summary,
+			(void)fprintf(to, "  %-20s %s%s\n", commands[i].name, commands[i].summary,
 				      commands[i].run == NULL ? " (comes later)" : "");
 	}
 	if (group == NULL)
@@ -433,8 +432,9 @@ static bool is_help(const char *word)
 static int run(int argc, char **argv)
 {
 	char two_words[2 * NAME_BYTES_MAX];
-	struct output out; /* for what is wrong before a command has its own */
-	bool image;
+	struct output out;          /* for what is wrong before a command has its own */
+	char group[NAME_BYTES_MAX]; /* of commands of two words */
+	bool two;
 
 	output_init(&out, "dfucast", cli_wants_json(argc, argv));
 	if (argc < 2) {
@@ -461,16 +461,17 @@ static int run(int argc, char **argv)
 		(void)snprintf(what_to_do, sizeof(what_to_do), "Write \"dfucast COMMAND %.60s\".", argv[1]);
 		return output_usage(&out, what, what_to_do);
 	}
-	image = strcmp(argv[1], "image") == 0;
-	if (image && (argc < 3 || is_help(argv[2]))) {
-		print_help(argc < 3 ? stderr : stdout, "image ");
+	two = strcmp(argv[1], "image") == 0 || strcmp(argv[1], "zephyr") == 0;
+	if (two && (argc < 3 || is_help(argv[2]))) {
+		(void)snprintf(group, sizeof(group), "%s ", argv[1]);
+		print_help(argc < 3 ? stderr : stdout, group);
 		return argc < 3 ? CLI_EXIT_USAGE : CLI_EXIT_OK;
 	}
-	(void)snprintf(two_words, sizeof(two_words), "%.60s%s%.60s", argv[1], image ? " " : "",
-		       image ? argv[2] : "");
+	(void)snprintf(two_words, sizeof(two_words), "%.60s%s%.60s", argv[1], two ? " " : "",
+		       two ? argv[2] : "");
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		if (strcmp(two_words, commands[i].name) == 0)
-			return run_command(&out, &commands[i], argc - 1 - image, argv + 1 + image);
+			return run_command(&out, &commands[i], argc - 1 - two, argv + 1 + two);
 	}
 	return unknown_command(&out, two_words);
 }

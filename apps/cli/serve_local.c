@@ -58,9 +58,10 @@ int serve_local_targets(struct cli_targets *targets, const char *text, const str
 	wrong = strlen(keys) < sizeof(target.host) ? parse(&options, keys, &at) : "too long";
 	if (wrong != NULL) {
 		snprintf(what, sizeof(what), "sim:%ld?%.60s: %.100s.", count, at, wrong);
-		return output_usage(out, what,
-				    "Keys: board, bufs, buf, erase, swap, image_kb, and those of "
-				    "\"dfucast update --to sim:N\".");
+		return output_usage(
+		    out, what,
+		    "Keys: board, mode, slot, no_storage, bufs, buf, erase, swap, image_kb, and those of "
+		    "\"dfucast update --to sim:N\".");
 	}
 	for (long i = 0; i < count; i++) {
 		snprintf(target.text, sizeof(target.text), "sim:%ld#%ld", count, i);
@@ -94,7 +95,7 @@ struct served *serve_local_open(struct cli *cli, struct dfucast_linux_target *ta
 		free(served);
 		return NULL;
 	}
-	sim_air_server_config(&config, &options.air);
+	sim_fleet_peer_config(&options, &config);
 	config.outside = false;
 	config.reassembly = false; /* a datagram is a frame */
 	if (config.buf_size > SERVE_FRAME_BYTES_MAX) {

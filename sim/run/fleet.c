@@ -17,7 +17,7 @@ static void link_images(struct sim_fleet *fleet)
 {
 	struct sim_peer_config config;
 
-	fleet_peer_config(fleet, &config);
+	sim_fleet_peer_config(&fleet->options, &config);
 	if (config.mode == SIM_PEER_MODE_RAM) {
 		sim_peer_image_link(fleet->factory, fleet->factory_bytes, SIM_PEER_IMAGE_RAM_LOAD,
 				    0x20000000u);

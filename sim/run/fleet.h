@@ -69,6 +69,9 @@ struct sim_fleet_options {
 };
 
 void sim_fleet_defaults(struct sim_fleet_options *options);
+struct sim_peer_config;
+/** What the options say of each device, faults and board apart. */
+void sim_fleet_peer_config(const struct sim_fleet_options *options, struct sim_peer_config *config);
 /** The board of device @p index out of a list as in `boards`. @return NULL: it tells none; else @p board */
 const char *sim_fleet_board(const char *boards, uint32_t index, char board[SIM_FLEET_BOARD_BYTES]);
 /**

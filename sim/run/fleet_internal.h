@@ -131,8 +131,6 @@ void fleet_central_pump(struct sim_fleet *fleet);
 void fleet_link_lost(struct fleet_device *device, enum dfucast_err err);
 
 /* fleet_peer.c */
-/* The peers' own configuration, before faults. */
-void fleet_peer_config(const struct sim_fleet *fleet, struct sim_peer_config *config);
 void fleet_peer_create(struct sim_fleet *fleet, uint16_t index);
 void fleet_peer_event(struct fleet_device *device);
 /* After anything that may have changed it: resets, timers. */

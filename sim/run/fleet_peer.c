@@ -47,16 +47,16 @@ static void place_slots(struct sim_peer_config *config, const uint8_t *image)
 	}
 }
 
-void fleet_peer_config(const struct sim_fleet *fleet, struct sim_peer_config *config)
+void sim_fleet_peer_config(const struct sim_fleet_options *options, struct sim_peer_config *config)
 {
-	sim_air_server_config(config, &fleet->options.air);
-	config->no_storage = fleet->options.no_storage != 0;
-	if (fleet->options.boot_mode == SIM_FLEET_NOBODY) {
+	sim_air_server_config(config, &options->air);
+	config->no_storage = options->no_storage != 0;
+	if (options->boot_mode == SIM_FLEET_NOBODY) {
 		return;
 	}
-	config->mode = (int8_t)fleet->options.boot_mode;
+	config->mode = (int8_t)options->boot_mode;
 	if (config->mode >= SIM_PEER_MODE_XIP && config->mode <= SIM_PEER_MODE_RAM) {
-		config->runs_slot = (uint8_t)fleet->options.runs_slot;
+		config->runs_slot = (uint8_t)options->runs_slot;
 	}
 }
 
@@ -68,7 +68,7 @@ void fleet_peer_create(struct sim_fleet *fleet, uint16_t index)
 
 	device->fleet = fleet;
 	device->link = FLEET_NO_LINK;
-	fleet_peer_config(fleet, &config);
+	sim_fleet_peer_config(&fleet->options, &config);
 	place_slots(&config, fleet->image);
 	config.context = device;
 	config.observe = observe;

@@ -595,7 +595,7 @@ def test_bad_json_sends_nothing(body):
 def test_suggestions_and_help():
     assert "dfucast params" in run("parms", code=1).err
     assert "dfucast image list" in run("image", "lst", code=1).err
-    assert "comes later" in run("gateway", code=1).err
+    assert "comes later" in run("doctor", code=1).err
     assert re.fullmatch(r"dfucast \S+\n", run("--version").out)
     overview = run("--help").out
     for name in re.findall(r"^  ([a-z]+(?: [a-z]+)?) {2,}.*$", overview, re.MULTILINE):
@@ -622,3 +622,17 @@ def test_every_error_word_is_explained():
         if number != "0":
             assert f"**What happened**: {advice[1]}.".replace('\\"', '"') in manual
             assert f"**What to do**: {advice[2]}".replace('\\"', '"') in manual
+
+
+def test_erase_storage():
+    """Zephyr's basic group, where it is built in."""
+    for server in serve("udp"):
+        assert "Reset the device" in run("zephyr", "erase-storage", server.target).out
+        assert run_json("zephyr", "erase-storage", server.target)[0]["event"] == "storage_erase"
+    for server in serve("serial_buf256"):
+        error = error_of("zephyr", "erase-storage", server.target)
+        assert (error["error"], error["rc"]) == ("not_supported", 8)
+    assert run("zephyr", "erase-storage", "sim:1").code == 0
+    assert error_of("zephyr", "erase-storage", "sim:1?no_storage=1")["error"] == "not_supported"
+    assert run_json("bootloader", "sim:1?mode=5")[0]["mode"] == 5
+    assert run("zephyr", code=1).code == 1
