@@ -88,8 +88,8 @@ def test_every_state_of_a_device(served, made, tmp_path):
     assert would(old) == ("nothing", None)
     run(new)
     assert would(old, code=3) == ("skip", "downgrade")
-    assert would(old, "--allow-downgrade") == ("activate", None)  # the swap left it in the other slot
-    assert would(made(2), "--allow-downgrade") == ("upload", None)
+    # Swapped by offset it stands a sector too far in: not listed, so it is sent again.
+    assert would(old, "--allow-downgrade") == ("upload", None)
     assert would(made(4, fill=16), "--upgrade-only", code=3) == ("skip", "downgrade")
     assert would(old, "--match", "board=x", code=2) == ("skip", "wrong_board")
 
@@ -116,6 +116,14 @@ def test_dry_run_of_a_mixed_fleet(made):
     assert {e["error"] for e in ends(differ)} == {"boards_differ"} and differ.summary["elapsed_ms"] < 30_000
     said = conftest.run_dfucast("update", made(4), "--to", "sim:4?board=a,b,-", "--dry-run", "--match", "board=a")
     assert "Dry run, nothing was changed. It would be 2 uploads" in said.out and "wrong_board" in said.out, said
+
+
+@pytest.mark.parametrize("option", [["--dry-run"], ["--match", "board=x"]], ids=lambda o: o[0])
+def test_not_through_a_gateway(option, made, bad_server):
+    """Better refused than ignored: it would update what was only to be looked at."""
+    server = bad_server()
+    result = conftest.run_dfucast("update", made(4), "--via", server.target, *option, "--json")
+    assert result.code == 1 and "gateway" in result.err and server.device.answers == 0, result
 
 
 def test_no_report_of_a_dry_run(made, tmp_path):
