@@ -128,6 +128,19 @@ def test_power_cut(mode, placed, plain, for_ram):
         assert event["version_after"] == "1.4.0"
 
 
+@pytest.mark.parametrize("mode", [2, 4, 5, 6, 7])
+def test_dry_run(mode, placed, plain, for_ram):
+    """The same words as the run itself would end with, and nothing is written, erased or reset."""
+    image = for_ram if mode == 6 else placed if mode in (4, 5) else plain
+    target = f"sim:2?mode={mode}"
+    if mode != 5:
+        assert_all(image, target, "--dry-run", state="skipped", error="no_way_back", sent=0)
+    for event in assert_all(image, target, LEAVE, "--erase-settings", "--dry-run", state="done", sent=0):
+        assert event["holds"] == "as_before", event
+    wrong = plain if mode == 6 else for_ram
+    assert_all(wrong, target, LEAVE, "--dry-run", state="skipped", error="image_kind", sent=0)
+
+
 def test_no_such_mode(plain):
     result = conftest.run_dfucast("update", plain, "--to", "sim:1?mode=10")
     assert result.code == 1 and "bad value" in result.err, result
