@@ -5,11 +5,13 @@
  *     dfucast_sim_bench            all rows
  *     dfucast_sim_bench quick      10 seeds instead of 100
  *     dfucast_sim_bench bounds     options "n=8&phy=1M", a line each, from standard input; the bounds in ns of each
+ *     dfucast_sim_bench wire RTT_US BAUD REQUEST_US BYTE_NS IMAGE BUF BUFS WINDOW   one upload over a console, microseconds
  *     dfucast_sim_bench run TEXT   one run, its trace and what came of it
  *     dfucast_sim_bench seeds A..B TEXT   many runs with faults; how many updates, faults, violations
  */
 #include "fleet.h"
 #include "rival.h"
+#include "wire.h"
 
 #include <dfucast/port.h>
 #include <inttypes.h>
@@ -137,12 +139,12 @@ static void fan_out(char letter, uint32_t n)
 		 result.statistics.interval_us / 1000.0);
 	row(name, what, result.ok && result.ratio_ppm != 0 ? ppm(result.ratio_ppm) : 99, sense, goal);
 	/* What is left when the set-up of the last device does not count: see fleet.h, last_first_ns. */
-	if (letter == 'A') {
-		snprintf(name, sizeof(name), "stream A n=%u", (unsigned int)n);
+	if (letter == 'A' || goal == 1.02) {
+		snprintf(name, sizeof(name), "stream %c n=%u", letter, (unsigned int)n);
 		row(name, "the same from the last device's first upload request",
 		    seconds(result.statistics.last_acked_ns - result.statistics.last_first_ns) /
 			seconds(bounds.limit),
-		    NO_GOAL, 0);
+		    letter == 'A' ? NO_GOAL : AT_MOST, letter == 'A' ? 0 : 1.02);
 	}
 }
 
@@ -464,8 +466,36 @@ static int seeds(const char *range, const char *text)
 	return violations == 0 ? 0 : 3;
 }
 
+static int one_wire(char **numbers)
+{
+	uint32_t n[8];
+	uint64_t us;
+
+	for (unsigned int i = 0; i < 8; i++) {
+		n[i] = (uint32_t)strtoul(numbers[i], NULL, 10);
+	}
+	const struct sim_wire_options options = {.rtt_us = n[0],
+						 .baud = n[1],
+						 .request_us = n[2],
+						 .byte_ns = n[3],
+						 .image_bytes = n[4],
+						 .buf_size = (uint16_t)n[5],
+						 .buf_count = (uint8_t)n[6],
+						 .window = (uint8_t)n[7]};
+
+	if (!sim_wire_upload(&options, &us)) {
+		fprintf(stderr, "no upload with these numbers\n");
+		return 1;
+	}
+	printf("%" PRIu64 "\n", us);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 10 && strcmp(argv[1], "wire") == 0) {
+		return one_wire(argv + 2);
+	}
 	if ((argc == 3 || argc == 4) && strcmp(argv[1], "seeds") == 0) {
 		return seeds(argv[2], argc == 4 ? argv[3] : "");
 	}

@@ -5,6 +5,7 @@
  */
 #include "../../sim/run/fleet.h"
 #include "../../sim/run/rival.h"
+#include "../../sim/run/wire.h"
 
 #include <dfucast/port.h>
 #include <inttypes.h>
@@ -427,6 +428,40 @@ static void rivals_as_the_model_says(void **state)
 	}
 }
 
+static uint64_t wire_us(uint32_t rtt_us, uint32_t baud, uint32_t request_us, uint8_t window)
+{
+	struct sim_wire_options options;
+	uint64_t us;
+
+	sim_wire_defaults(&options);
+	options.rtt_us = rtt_us;
+	options.baud = baud;
+	options.request_us = request_us;
+	options.window = window;
+	assert_true(sim_wire_upload(&options, &us));
+	return us;
+}
+
+/* A console's upload takes what its parameters say: the round trip shared by a window, or the server, or the line. */
+static void a_wire_takes_its_time(void **state)
+{
+	uint64_t one = wire_us(40000, 0, 4000, 1);
+	uint64_t chunks = one / 44000;
+
+	(void)state;
+	assert_in_range(chunks, 49692 / 380, 49692 / 320);
+	assert_in_range(one * 100 / wire_us(40000, 0, 4000, 2), 195, 205);
+	assert_in_range(one * 100 / wire_us(40000, 0, 4000, 3), 290, 310);
+	assert_true(wire_us(40000, 0, 4000, 3) == wire_us(40000, 0, 4000, 0)); /* buf_count - 1 by itself */
+	/* The server is what everything waits for. */
+	assert_in_range(wire_us(10000, 0, 50000, 3) / chunks, 49000, 51500);
+	assert_in_range(wire_us(10000, 0, 50000, 1) / chunks, 59000, 61500);
+	/* The line: 8.2 kB/s of image at 115,200 baud (base64 lines). */
+	assert_in_range(wire_us(1000, 115200, 100, 3), 49692u * 1000u / 83u * 10u,
+			49692u * 1000u / 76u * 10u);
+	assert_true(wire_us(40000, 0, 4000, 1) == one);
+}
+
 static void options_from_text(void **state)
 {
 	static const char *const bad[] = {
@@ -468,6 +503,7 @@ int main(void)
 	    cmocka_unit_test(one_is_slow),
 	    cmocka_unit_test(power_fails_at_each_operation),
 	    cmocka_unit_test(rivals_as_the_model_says),
+	    cmocka_unit_test(a_wire_takes_its_time),
 	    cmocka_unit_test(options_from_text),
 	};
 
