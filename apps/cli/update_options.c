@@ -258,7 +258,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		update->via = argument;
 		break;
 	case KEY_MATCH:
-		update->unfit = "match";
 		add_match(state, update, argument);
 		break;
 	case KEY_MODE:

@@ -148,6 +148,26 @@ static int ask_for_targets(struct update_job *job, struct update_via *via)
 	return code;
 }
 
+/* The board that is to be compared: the one asked for, else the package's. @return false: more was asked for */
+static bool find_board(const struct update_job *job, struct update_via *via)
+{
+	struct update_match match;
+	char why[200];
+
+	via->plan.board = (struct dfucast_smp_text){job->board, strlen(job->board)};
+	if (job->options.match_count == 0) {
+		return true;
+	}
+	if (job->options.match_count > 1 ||
+	    !update_match_read(&match, job->options.match[0], why, sizeof(why)) ||
+	    match.line.key != DFUCAST_MATCH_BOARD || match.line.bytes > DFUCAST_BOARD_BYTES_MAX) {
+		return false;
+	}
+	via->plan.board = (struct dfucast_smp_text){match.text, match.line.bytes};
+	via->plan.board_must_be_told = true;
+	return true;
+}
+
 int update_via_targets(struct update_job *job)
 {
 	struct update_via *via = calloc(1, sizeof(*via));
@@ -163,6 +183,16 @@ int update_via_targets(struct update_job *job)
 		snprintf(what, sizeof(what), "--%s is the gateway's business.", job->options.unfit);
 		return output_usage(&job->cli.out, what,
 				    "Leave it out with --via, and set it where the gateway runs.");
+	}
+	if (job->more_count > 0) {
+		return output_usage(
+		    &job->cli.out, "A gateway takes one image at a time.",
+		    "Update with the package's images one after the other, or without --via.");
+	}
+	if (!find_board(job, via)) {
+		return output_usage(&job->cli.out,
+				    "Through a gateway only one --match board=BOARD is understood.",
+				    "Name the devices with --to instead.");
 	}
 	code = open_gateway(job, via);
 	for (size_t i = 0; i < job->options.to_count && code == CLI_EXIT_OK; i++) {
@@ -434,6 +464,8 @@ static void make_plan(struct update_via *via)
 	    .hash_bytes = job->image.hash_bytes,
 	    .sha = job->sha,
 	    .sha_bytes = sizeof(job->sha),
+	    .board = via->plan.board,
+	    .board_must_be_told = via->plan.board_must_be_told,
 	};
 	via->plan.flags = (uint32_t)(options->slot + 1) << DFUCAST_SMP_FLEET_SLOT_SHIFT |
 			  (uint32_t)(options->boot_mode + 1) << DFUCAST_SMP_FLEET_BOOT_SHIFT;

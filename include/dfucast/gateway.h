@@ -161,6 +161,8 @@ struct dfucast_gateway {
 	struct dfucast_update_plan plan;
 	struct dfucast_cast_config gates;    /**< of the present plan: canary, barrier … */
 	struct dfucast_update_boards boards; /**< one image, so one board */
+	struct dfucast_match matches[2];     /**< the plan's board, and the end */
+	char board[DFUCAST_BOARD_BYTES_MAX];
 	struct dfucast_image image;
 	struct dfucast_image_digest digest;
 	struct dfucast_gateway_relay relay;

@@ -115,7 +115,7 @@ struct dfucast_outcome dfucast_host_outcome(const struct dfucast_host *host);
 /* ---- over a loss of power ------------------------------------------------------------------------------------- */
 
 /** The job without its targets' texts, which are the product's own data. */
-#define DFUCAST_HOST_BLOB_BYTES 196u
+#define DFUCAST_HOST_BLOB_BYTES 256u
 /** To be kept in flash once the plan is taken (state UPLOADING). */
 void dfucast_host_save(const struct dfucast_host *host, uint8_t blob[DFUCAST_HOST_BLOB_BYTES]);
 /**

@@ -120,6 +120,9 @@ struct dfucast_smp_fleet_plan {
 	const uint8_t *hash;   /**< the image's hash TLV; NULL: the gateway asks for the image's end first */
 	const uint8_t *sha;    /**< SHA-256 of the whole file; NULL: as the first chunk says */
 	uint16_t header_bytes, hash_bytes, sha_bytes;
+	struct dfucast_smp_text
+	    board;               /**< the one that the image is for, at most 60 bytes; length 0: not named */
+	bool board_must_be_told; /**< a target that does not tell its board is left alone, too */
 	struct dfucast_smp_text targets; /**< decoding: the list's content, for _target_next() */
 };
 struct dfucast_smp_fleet_target {

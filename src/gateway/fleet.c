@@ -47,7 +47,7 @@ static bool take_image(struct dfucast_gateway *gateway, const struct dfucast_smp
 {
 	if ((plan->hash != NULL && plan->hash_bytes != 32 && plan->hash_bytes != 48 &&
 	     plan->hash_bytes != 64) ||
-	    (plan->sha != NULL && plan->sha_bytes != 32) ||
+	    (plan->sha != NULL && plan->sha_bytes != 32) || plan->board.length > sizeof(gateway->board) ||
 	    (plan->header != NULL &&
 	     (plan->header_bytes != DFUCAST_IMAGE_HEADER_BYTES || plan->image_bytes == 0))) {
 		return false;
@@ -57,6 +57,15 @@ static bool take_image(struct dfucast_gateway *gateway, const struct dfucast_smp
 	gateway->has_sha = plan->sha != NULL;
 	if (plan->hash != NULL) {
 		memcpy(gateway->hash, plan->hash, plan->hash_bytes);
+	}
+	if (plan->board.length != 0) {
+		memcpy(gateway->board, plan->board.text, plan->board.length);
+		gateway->matches[0] = (struct dfucast_match){
+		    .value = gateway->board,
+		    .key = DFUCAST_MATCH_BOARD,
+		    .flags = plan->board_must_be_told ? 0 : DFUCAST_MATCH_IF_TOLD,
+		    .bytes = (uint8_t)plan->board.length,
+		};
 	}
 	if (plan->sha != NULL) {
 		memcpy(gateway->sha, plan->sha, sizeof(gateway->sha));

@@ -51,6 +51,7 @@ void dfucast_gateway_plan_default(struct dfucast_gateway *gateway)
 	gateway->plan.image_bytes = 0;
 	gateway->has_sha = false;
 	gateway->marked = false;
+	memset(gateway->matches, 0, sizeof(gateway->matches));
 	memset(gateway->header, 0, sizeof(gateway->header));
 }
 
@@ -110,7 +111,10 @@ static void init_cast(struct dfucast_gateway *gateway)
 	DFUCAST_ASSERT(config.consumer == &dfucast_gateway_consumer);
 	memset(&gateway->boards, 0, sizeof(gateway->boards));
 	gateway->plan.matcher = &dfucast_update_matcher;
-	gateway->plan.boards = gateway->target_count > 1 ? &gateway->boards : NULL;
+	/* Where the plan names the board, each target is compared with that; else they are with each other. */
+	gateway->plan.matches = gateway->matches[0].bytes != 0 ? gateway->matches : NULL;
+	gateway->plan.boards =
+	    gateway->plan.matches == NULL && gateway->target_count > 1 ? &gateway->boards : NULL;
 
 	config.plan = gateway;
 	config.image_bytes = gateway->image.length;

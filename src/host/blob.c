@@ -8,13 +8,14 @@
 
 #define MAGIC_0 0xDFu
 #define MAGIC_1 0xCAu
-#define LAYOUT 1u
+#define LAYOUT 2u
 
 #define NUMBERS_AT 8u
 #define HEADER_AT 56u
 #define SHA_AT (HEADER_AT + 32u)
 #define HASH_AT (SHA_AT + 32u)
-#define SUM_AT (HASH_AT + 64u)
+#define BOARD_AT (HASH_AT + 64u) /* its length, then 60 bytes */
+#define SUM_AT (BOARD_AT + 61u)
 _Static_assert(SUM_AT + 4u <= DFUCAST_HOST_BLOB_BYTES, "the blob has a stated size");
 
 static void put(uint8_t *bytes, uint32_t value)
@@ -62,6 +63,9 @@ void dfucast_host_save(const struct dfucast_host *host, uint8_t blob[DFUCAST_HOS
 	memcpy(blob + HEADER_AT, plan->header, 32);
 	memcpy(blob + SHA_AT, plan->sha, 32);
 	memcpy(blob + HASH_AT, plan->hash, plan->hash_bytes <= 64 ? plan->hash_bytes : 64);
+	blob[6] = plan->board_must_be_told;
+	blob[BOARD_AT] = (uint8_t)(plan->board.length <= 60 ? plan->board.length : 0);
+	memcpy(blob + BOARD_AT + 1, plan->board.text != NULL ? plan->board.text : "", blob[BOARD_AT]);
 	put(blob + SUM_AT, sum(blob));
 }
 
@@ -96,6 +100,8 @@ bool dfucast_host_restore(const uint8_t blob[DFUCAST_HOST_BLOB_BYTES], struct df
 	    .sha_bytes = 32,
 	    .hash = blob + HASH_AT,
 	    .hash_bytes = blob[3],
+	    .board = {(const char *)blob + BOARD_AT + 1, blob[BOARD_AT]},
+	    .board_must_be_told = blob[6] != 0,
 	};
 	*target_count = (uint16_t)(blob[4] | blob[5] << 8);
 	return true;

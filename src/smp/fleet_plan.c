@@ -163,6 +163,12 @@ static void write_image(struct dfucast_smp_writer *writer, const struct dfucast_
 	if (plan->sha != NULL) {
 		dfucast_smp_write_bytes(writer, "sha", plan->sha, plan->sha_bytes);
 	}
+	if (plan->board.length != 0) {
+		dfucast_smp_write_text(writer, "board", plan->board);
+	}
+	if (plan->board_must_be_told) {
+		dfucast_smp_write_bool(writer, "told", true);
+	}
 	dfucast_smp_write_end(writer);
 }
 
@@ -251,15 +257,15 @@ static const struct dfucast_smp_field plan_fields[] = {
 DFUCAST_SMP_SCHEMA(plan, struct plan);
 
 struct image {
-	struct dfucast_smp_text header, hash, sha;
+	struct dfucast_smp_text header, hash, sha, board;
 	uint32_t size;
+	bool told;
 };
 
 static const struct dfucast_smp_field image_fields[] = {
-    UINT(image, "size", size),
-    BYTES(image, "header", header),
-    BYTES(image, "hash", hash),
-    BYTES(image, "sha", sha),
+    UINT(image, "size", size),   BYTES(image, "header", header),
+    BYTES(image, "hash", hash),  BYTES(image, "sha", sha),
+    TEXT(image, "board", board), {"told", DFUCAST_SMP_KIND_BOOL, 1, offsetof(struct image, told)},
 };
 DFUCAST_SMP_SCHEMA(image, struct image);
 
@@ -298,6 +304,8 @@ int dfucast_smp_fleet_plan_decode(const uint8_t *body, size_t length, struct dfu
 	    .header_bytes = (uint16_t)picture.header.length,
 	    .hash_bytes = (uint16_t)picture.hash.length,
 	    .sha_bytes = (uint16_t)picture.sha.length,
+	    .board = picture.board,
+	    .board_must_be_told = picture.told,
 	    .targets = said.targets,
 	};
 	return 0;

@@ -222,12 +222,16 @@ def test_via_says_what_is_wrong(gateway, dfucast, native, image, tmp_path):
     unknown = dfucast("update", image, "--json", *via, "--to", "nosuch")
     assert unknown.code == 3 and unknown.of("error")[0]["rc"] == 1, unknown
     assert dfucast("update", image, *via, "--window", "2").code == 1
+    assert dfucast("update", image, *via, "--match", "name=x").code == 1
     assert dfucast("update", image, *via, "--to", "0", "--to", "0").code == 1
     bad = tmp_path / "bad.bin"
     bad.write_bytes(b"no image")
     assert dfucast("update", bad, *via).code == 2
     running.interrupt()
     assert running.finish(20).of("target") == []
+    running, port = gateway("--radio", "sim:2")
+    other = dfucast("update", image, "--json", "--via", f"serial:{port}", "--match", "board=other/board")
+    assert other.code == 2 and {other.final(f"sim:2#{i}")["error"] for i in range(2)} == {"wrong_board"}, other
     assert dfucast("update", image, "--via", "serial:/dev/nosuchtty", "--to", "0").code == 4
     assert dfucast("update", image, "--via", "tcp:127.0.0.1:9", "--to", "0", timeout=60).code == 4
     server = native("udp")

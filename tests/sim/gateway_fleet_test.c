@@ -189,6 +189,30 @@ static void test_relay_to_the_dead(void **state)
 	gateway_sim_free(sim);
 }
 
+/* The plan names the board: who tells another is left alone, and nobody is asked to agree with the others. */
+static void test_board_of_the_plan(void **state)
+{
+	struct gateway_sim *sim =
+	    gateway_sim_new("n=4&board=nrf52840dk/nrf52840,thingy52/nrf52832", IMAGE_BYTES);
+	struct dfucast_smp_fleet_plan plan;
+
+	(void)state;
+	gateway_sim_begin(sim);
+	fill_plan(sim, &plan);
+	assert_true(gateway_sim_plan(sim, &plan, 4)); /* unnamed: they differ, so nobody */
+	(void)gateway_sim_upload(sim);
+	assert_true(gateway_sim_until_over(sim, 600000));
+	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_DONE), 0);
+	plan.board = (struct dfucast_smp_text){"thingy52/nrf52832", 17};
+	assert_true(gateway_sim_plan(sim, &plan, 4));
+	assert_true(gateway_sim_upload(sim));
+	assert_true(gateway_sim_until_over(sim, 600000));
+	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_DONE), 2);
+	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_SKIPPED), 2);
+	assert_clean(sim);
+	gateway_sim_free(sim);
+}
+
 static void test_bad_plans(void **state)
 {
 	struct gateway_sim *sim = gateway_sim_new("n=2", IMAGE_BYTES);
@@ -222,7 +246,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_status_and_reports), cmocka_unit_test(test_relay),
 	    cmocka_unit_test(test_relay_storm),        cmocka_unit_test(test_relay_to_the_dead),
-	    cmocka_unit_test(test_bad_plans),
+	    cmocka_unit_test(test_board_of_the_plan),  cmocka_unit_test(test_bad_plans),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

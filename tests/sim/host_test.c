@@ -375,6 +375,7 @@ static void test_blob(void **state)
 	world->plan.mode = 2;
 	world->plan.flags = 0x41;
 	world->plan.soak_ms = 123456;
+	world->plan.board = (struct dfucast_smp_text){"nrf52840dk/nrf52840", 19};
 	dfucast_host_save(&world->host, blob);
 	assert_true(dfucast_host_restore(blob, &plan, &count));
 	assert_int_equal(plan.mode, 2);
@@ -383,7 +384,9 @@ static void test_blob(void **state)
 	assert_int_equal(plan.image_bytes, IMAGE_BYTES);
 	assert_memory_equal(plan.hash, world->plan.hash, 32);
 	assert_memory_equal(plan.sha, world->plan.sha, 32);
-	for (unsigned int i = 0; i < 188; i++) {
+	assert_int_equal(plan.board.length, 19);
+	assert_memory_equal(plan.board.text, "nrf52840dk/nrf52840", 19);
+	for (unsigned int i = 0; i < 249; i++) {
 		blob[i] ^= 0x20;
 		assert_false(dfucast_host_restore(blob, &plan, &count));
 		blob[i] ^= 0x20;
