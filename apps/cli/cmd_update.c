@@ -31,10 +31,8 @@ static int check_options(const struct update_job *job)
 				    "--erase-settings comes before a reset, and this run does not reset.",
 				    "Leave it out, or leave out --no-reset and --mode upload.");
 	}
-	if (job->options.via != NULL && (job->options.dry_run || job->options.match_count > 0)) {
-		return output_usage(&job->cli.out,
-				    job->options.dry_run ? "A gateway has no dry run."
-							 : "A gateway does not look at --match.",
+	if (job->options.via != NULL && job->options.dry_run) {
+		return output_usage(&job->cli.out, "A gateway has no dry run.",
 				    "Leave it out, or give the devices themselves as targets.");
 	}
 	if (job->options.dry_run && job->options.report_path != NULL) {

@@ -118,7 +118,7 @@ def test_dry_run_of_a_mixed_fleet(made):
     assert "Dry run, nothing was changed. It would be 2 uploads" in said.out and "wrong_board" in said.out, said
 
 
-@pytest.mark.parametrize("option", [["--dry-run"], ["--match", "board=x"]], ids=lambda o: o[0])
+@pytest.mark.parametrize("option", [["--dry-run"], ["--match", "name=x"]], ids=lambda o: o[0])
 def test_not_through_a_gateway(option, made, bad_server):
     """Better refused than ignored: it would update what was only to be looked at."""
     server = bad_server()
