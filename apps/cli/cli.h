@@ -133,6 +133,10 @@ int cmd_image_test(int argc, char **argv);
 int cmd_image_confirm(int argc, char **argv);
 int cmd_image_erase(int argc, char **argv);
 int cmd_zephyr_erase_storage(int argc, char **argv);
+#define UPDATE_BOOTLOADERS                                                                                   \
+	"swap, overwrite, direct-xip, direct-xip-revert, ram-load, firmware-loader or single-slot"
+/* One of these words as an enum dfucast_boot_mode. */
+bool update_bootloader_read(const char *text, int *mode);
 int cmd_image_slots(int argc, char **argv);
 int cmd_image_inspect(int argc, char **argv);
 

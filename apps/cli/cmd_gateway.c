@@ -26,6 +26,9 @@ enum key {
 	KEY_MIXED,
 	KEY_ALLOW_DOWNGRADE,
 	KEY_ALLOW_NO_REVERT,
+	KEY_SLOT,
+	KEY_BOOTLOADER,
+	KEY_ERASE_SETTINGS,
 	KEY_ONCE,
 };
 
@@ -46,6 +49,11 @@ static const struct argp_option options[] = {
     {"gather", KEY_GATHER, "SECONDS", 0, "Start the stream so long after the first device is ready (10)", 2},
     {"allow-downgrade", KEY_ALLOW_DOWNGRADE, 0, 0, "Also devices that run a higher version", 2},
     {"allow-no-revert", KEY_ALLOW_NO_REVERT, 0, 0, "Also devices whose bootloader has no way back", 2},
+    {"slot", KEY_SLOT, "N", 0, "Slot that images are linked for (0 or 1), for direct-XIP bootloaders", 2},
+    {"bootloader", KEY_BOOTLOADER, "MODE", 0,
+     "Bootloaders' mode where devices do not tell: " UPDATE_BOOTLOADERS, 2},
+    {"erase-settings", KEY_ERASE_SETTINGS, 0, 0,
+     "Erase each device's settings and bonds before the new image starts", 2},
     {0, 0, 0, 0, "As a small gateway has it", 3},
     {"ring", KEY_RING, "BYTES", 0, "Image window in memory (65536)", 3},
     {"links", KEY_LINKS, "N", 0,
@@ -193,6 +201,17 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		break;
 	case KEY_ALLOW_DOWNGRADE:
 		gateway->allow_downgrade = true;
+		break;
+	case KEY_SLOT:
+		gateway->slot = number(state, "slot", argument, 0, 1);
+		break;
+	case KEY_BOOTLOADER:
+		if (!update_bootloader_read(argument, &gateway->boot_mode)) {
+			argp_error(state, "--bootloader is " UPDATE_BOOTLOADERS ", not \"%s\"", argument);
+		}
+		break;
+	case KEY_ERASE_SETTINGS:
+		gateway->erase_settings = true;
 		break;
 	case KEY_ALLOW_NO_REVERT:
 		gateway->allow_no_revert = true;
@@ -488,6 +507,9 @@ static void make_config(struct gateway_job *job)
 	config->plan.mode = (uint8_t)wanted->mode;
 	config->plan.allow_downgrade = wanted->allow_downgrade;
 	config->plan.allow_no_revert = wanted->allow_no_revert;
+	config->plan.slot = (uint8_t)(wanted->slot + 1);
+	config->plan.boot_mode = (uint8_t)(wanted->boot_mode + 1);
+	config->plan.erase_settings = wanted->erase_settings;
 	config->default_count = count;
 	config->forward_only = wanted->forward_only;
 	config->mixed = wanted->mixed;
@@ -606,6 +628,8 @@ int cmd_gateway(int argc, char **argv)
 	job.options.ring_bytes = 65536;
 	job.options.buf_size = 2048;
 	job.options.canary = 1;
+	job.options.slot = -1;
+	job.options.boot_mode = -1;
 	job.options.max_failed = 1;
 	job.options.gather_ms = 10000;
 	cli_parse(&argp, argc, argv, &job.options);

@@ -31,6 +31,9 @@ struct gateway_options {
 	bool mixed;
 	bool allow_downgrade;
 	bool allow_no_revert;
+	bool erase_settings;
+	long slot;     /* the image is linked for; -1: not said */
+	int boot_mode; /* enum dfucast_boot_mode where a device does not tell; -1: not given */
 	bool once;
 };
 

@@ -188,19 +188,15 @@ static const struct {
     {"single-slot", DFUCAST_BOOT_SINGLE_SLOT},
 };
 
-static void read_bootloader(struct argp_state *state, struct update_options *update, const char *text)
+bool update_bootloader_read(const char *text, int *mode)
 {
 	for (size_t i = 0; i < sizeof(bootloaders) / sizeof(bootloaders[0]); i++) {
 		if (strcmp(text, bootloaders[i].name) == 0) {
-			update->boot_mode = bootloaders[i].mode;
-			return;
+			*mode = bootloaders[i].mode;
+			return true;
 		}
 	}
-	argp_error(
-	    state,
-	    "--bootloader is swap, overwrite, direct-xip, direct-xip-revert, ram-load, firmware-loader or "
-	    "single-slot, not \"%s\"",
-	    text);
+	return false;
 }
 
 static void add_word(struct argp_state *state, const char ***words, size_t *count, const char *text)
@@ -312,7 +308,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		update->slot = number(state, "slot", argument, 0, 1);
 		break;
 	case KEY_BOOTLOADER:
-		read_bootloader(state, update, argument);
+		if (!update_bootloader_read(argument, &update->boot_mode)) {
+			argp_error(state, "--bootloader is " UPDATE_BOOTLOADERS ", not \"%s\"", argument);
+		}
 		break;
 	case KEY_SLOT_SIZE:
 		update->slot_bytes = (uint32_t)number(state, "slot-size", argument, 1, INT32_MAX);

@@ -99,9 +99,11 @@ static bool take_values(struct dfucast_gateway *gateway, const struct dfucast_sm
 	update->fresh = (plan->flags & DFUCAST_SMP_FLEET_FRESH) != 0;
 	update->upgrade_only = (plan->flags & DFUCAST_SMP_FLEET_UPGRADE_ONLY) != 0;
 	update->erase_settings = (plan->flags & DFUCAST_SMP_FLEET_ERASE_SETTINGS) != 0;
-	update->slot = (uint8_t)(plan->flags >> DFUCAST_SMP_FLEET_SLOT_SHIFT & DFUCAST_SMP_FLEET_SLOT_MASK);
-	update->boot_mode =
-	    (uint8_t)(plan->flags >> DFUCAST_SMP_FLEET_BOOT_SHIFT & DFUCAST_SMP_FLEET_BOOT_MASK);
+	uint32_t slot = plan->flags >> DFUCAST_SMP_FLEET_SLOT_SHIFT & DFUCAST_SMP_FLEET_SLOT_MASK;
+	uint32_t boot = plan->flags >> DFUCAST_SMP_FLEET_BOOT_SHIFT & DFUCAST_SMP_FLEET_BOOT_MASK;
+
+	update->slot = slot != 0 ? (uint8_t)slot : update->slot;
+	update->boot_mode = boot != 0 ? (uint8_t)boot : update->boot_mode;
 	gateway->forward_only |= (plan->flags & DFUCAST_SMP_FLEET_FORWARD_ONLY) != 0;
 	gateway->plan_commanded = (plan->flags & DFUCAST_SMP_FLEET_COMMANDED) != 0;
 	update->wait_ms = plan->wait_ms != 0 ? plan->wait_ms : update->wait_ms;

@@ -183,6 +183,9 @@ def test_via_to_direct_xip(gateway, dfucast, image):
     running, port = gateway("--radio", "sim:2?mode=4")
     via = ("update", image, "--json", "--via", f"serial:{port}", "--slot", "1")
     assert {dfucast(*via, timeout=180).final(f"sim:2#{i}")["error"] for i in range(2)} == {"no_way_back"}
+    running, port = gateway("--radio", "sim:2?mode=4", "--slot", "1")
+    via = ("update", image, "--json", "--via", f"serial:{port}", "--allow-no-revert")
+    assert dfucast(*via, timeout=180).code == 0  # what the plan does not say, the gateway's own does
     running, port = gateway("--radio", "sim:2?mode=4")
     via = ("update", image, "--json", "--via", f"serial:{port}", "--slot", "1", "--allow-no-revert", "--erase-settings")
     done = dfucast(*via, timeout=180)
