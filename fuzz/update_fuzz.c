@@ -63,20 +63,28 @@ struct world {
 
 static uint8_t image[IMAGE_BYTES];
 static uint8_t image_hash[32];
+static uint8_t second_hash[32];
 
-static size_t put_slot(uint8_t *at, bool ours, uint8_t flags)
+#define SECOND_BYTES 700u /* of IMAGE_BYTES, where the plan has a second image */
+
+static size_t put_slot(uint8_t *at, uint8_t number, bool ours, uint8_t flags)
 {
 	static const char *const keys[] = {"pending", "confirmed", "active", "permanent"};
 	uint8_t *from = at;
 
 	*at++ = 0xBF;
+	if (number != 0) {
+		memcpy(at, "\x65image", 6);
+		at[6] = number;
+		at += 7;
+	}
 	memcpy(at,
 	       "\x64slot\x00\x67version\x65"
 	       "1.0.0\x64hash\x58\x20",
 	       27);
 	at[5] = flags & 4 ? 0 : 1;
 	at += 27;
-	memset(at, ours ? 0x11 : 0x77, 32);
+	memset(at, ours ? (number != 0 ? 0x22 : 0x11) : 0x77, 32);
 	at += 32;
 	for (unsigned int i = 0; i < 4; i++) {
 		size_t length = strlen(keys[i]);
@@ -132,9 +140,15 @@ static size_t plausible(struct input *input, uint8_t *body)
 		memcpy(at, "\x66images\x9F", 8);
 		at += 8;
 		kind = take(input);
-		at += put_slot(at, kind & 1, (uint8_t)(4 | (take(input) & 3)));
+		at += put_slot(at, 0, kind & 1, (uint8_t)(4 | (take(input) & 3)));
 		if (kind & 2) {
-			at += put_slot(at, kind & 4, (uint8_t)(take(input) & 11));
+			at += put_slot(at, 0, kind & 4, (uint8_t)(take(input) & 11));
+		}
+		if (kind & 16) {
+			at += put_slot(at, 1, kind & 32, (uint8_t)(4 | (take(input) & 3)));
+		}
+		if (kind & 64) {
+			at += put_slot(at, 1, kind & 128, (uint8_t)(take(input) & 11));
 		}
 		*at++ = 0xFF;
 		if (kind & 8) {
@@ -341,6 +355,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input input = {data, size};
 	uint8_t options = take(&input);
 	uint8_t more = take(&input);
+	bool is_set = take(&input) & 1;
+	const struct dfucast_update_image second = {.header = image + IMAGE_BYTES - SECOND_BYTES,
+						    .sha = second_hash,
+						    .hash = second_hash,
+						    .hash_bytes = 32,
+						    .image_bytes = SECOND_BYTES,
+						    .version = {.major = 3},
+						    .image = 1};
 	struct dfucast_update_boards boards = {0};
 	const struct dfucast_version range[2] = {{.major = 1}, {.major = 1, .minor = 2}};
 	const struct dfucast_match matches[] = {
@@ -355,9 +377,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    .sha = image_hash,
 	    .hash = image_hash,
 	    .hash_bytes = 32,
-	    .image_bytes = IMAGE_BYTES,
+	    .image_bytes = is_set ? IMAGE_BYTES - SECOND_BYTES : IMAGE_BYTES,
+	    .more = is_set ? &second : NULL,
+	    .more_count = is_set ? 1 : 0,
+	    .set = is_set ? &dfucast_update_set : NULL,
 	    .version = {.major = 2},
-	    .mode = options & 3,
+	    .mode = is_set && (options & 3) == DFUCAST_MODE_TEST_CONFIRM ? DFUCAST_MODE_CONFIRM : options & 3,
 	    .fresh = options & 4,
 	    .soak_ms = options & 8 ? 3000 : 0,
 	    .replace_pending = options & 16,
@@ -387,6 +412,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		world.devices[i].match = (uint16_t)((more >> 2) % (sizeof(matches) / sizeof(matches[0])));
 	}
 	memset(image_hash, 0x11, sizeof(image_hash));
+	memset(second_hash, 0x22, sizeof(second_hash));
 	world.now = 0xFFFFC000u;
 	dfucast_cast_init(&world.cast, &config);
 	if (options & 1) {
