@@ -150,12 +150,13 @@ size_t sim_console_lines(const uint8_t *frame, size_t length, char *out, size_t 
 {
 	uint8_t packet[SIM_CONSOLE_PACKET_BYTES_MAX];
 	size_t whole = length + 4;
-	uint16_t crc = crc16(frame, length);
 	size_t used = 0;
 
 	if (whole > sizeof(packet) || capacity / 2u < whole + 8u) {
 		return 0;
 	}
+	uint16_t crc = crc16(frame, length);
+
 	packet[0] = (uint8_t)((length + 2) >> 8);
 	packet[1] = (uint8_t)(length + 2);
 	memcpy(packet + 2, frame, length);
