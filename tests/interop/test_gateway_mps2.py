@@ -84,14 +84,22 @@ def assert_updated(gateway, fleet, image, version):
         counters = client.counters()
     assert [(r["id"], r["state"]) for r in reports] == [(f"uart{n}", mps2.DONE) for n in range(1, 5)], reports
     assert counters["uart_bytes_lost"] == 0 and counters["host_frames_dropped"] == 0, counters
-    assert gateway.stack_peak() == (counters["stack_peak"], counters["stack_bytes"])
-    gateway.record_stack()
-    assert counters["stack_peak"] <= counters["stack_bytes"] // 2, "half of the stack is to stay free"
+    used, size = gateway.record_stack()  # as the debugger sees it, a little later
+    assert counters["stack_peak"] <= used <= size // 2 and counters["stack_bytes"] == size, "half is to stay free"
     gateway.stop()
     for board in fleet:
         assert resets(board) == 1
         assert_runs(board, image, version)
     return status, counters
+
+
+def assert_host_bytes(told, image):
+    """One pass: every byte crosses the host's wire once, and what a push-back repeats is next to nothing. A busy machine can
+    make a straggler of a board; its further pass begins where that board stands."""
+    if told["passes"] == 1:
+        assert told["host_bytes"] == len(image), told
+    assert len(image) <= told["host_bytes"] <= told["passes"] * len(image), told
+    assert told["host_bytes"] + told["host_dropped_bytes"] <= 1.02 * told["passes"] * len(image), told
 
 
 @pytest.mark.parametrize("tool,size,program,ring", [(smpmgr("upgrade"), None, "gateway_mps2", 65536),
@@ -105,9 +113,7 @@ def test_real_chain(fleet, gateway, tmp_path, tool, size, program, ring):
     status, counters = assert_updated(one, fleet, image, version)
     assert counters["ring_bytes"] == ring
     assert (counters["ring_wraps"] >= 1) == (len(image) > ring)
-    # Nothing crosses the host's wire twice but what a push-back repeats.
-    assert status["host_bytes"] == status["passes"] * len(image), status
-    assert status["host_bytes"] + status["host_dropped_bytes"] <= 1.02 * status["passes"] * len(image), status
+    assert_host_bytes(status, image)
 
 
 @pytest.mark.parametrize("program,ring", [("gateway_mps2", 65536), ("gateway_mps2_8k", 8192)])
@@ -122,8 +128,7 @@ def test_real_chain_via(fleet, gateway, dfucast, tmp_path, program, ring):
         assert (final["state"], final["version_after"]) == ("done", version), result
     summary = result.summary
     assert (summary["done"], summary["image_bytes"]) == (4, len(image)), result
-    assert summary["host_bytes"] == summary["passes"] * len(image), result
-    assert summary["host_bytes"] + summary["host_dropped_bytes"] <= 1.02 * summary["passes"] * len(image), result
+    assert_host_bytes(summary, image)
     _status, counters = assert_updated(one, fleet, image, version)
     assert counters["ring_bytes"] == ring and counters["ring_wraps"] >= 1
 
@@ -190,7 +195,7 @@ def test_a_board_that_loses_power(fleet, gateway, dfucast_start, tmp_path):
 def test_power_cut(fleet, gateway, tmp_path, when):
     """The gateway forgets everything. Whoever sends the image again finds the devices where they were."""
     path, image, version = fleet.image(tmp_path, PADDED if when == "uploading" else None)
-    one = gateway()
+    one = gateway("gateway_mps2_8k")  # whose window bounds how far a board can be behind
     with host(one) as client:
         boot = client.capabilities()["boot"]
         client.upload_until(image, images.file_sha(image), len(image) // 2 if when == "uploading" else len(image))

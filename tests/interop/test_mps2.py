@@ -87,7 +87,7 @@ def test_uarts_lose_nothing(machine):
         assert list(pool.map(echoed, port.others, data)) == data
     assert port.ask(b"l") == "lost 0"
     used, size = port.machine.stack_peak()
-    assert 0 < used < size and port.ask(b"p") == f"peak {used}"
+    assert 0 < used <= int(port.ask(b"p").removeprefix("peak ")) < size
 
 
 def test_a_full_ring_loses_and_says_so(machine):
@@ -160,9 +160,9 @@ def test_cast_by_itself(fleet, machine, tmp_path, size, ring):
     assert told.end["overflows"] == 0
     assert told.end["accepted"] >= len(image) - 32
     assert (told.end["wraps"] >= 1) == (len(image) > ring)
-    # The program's own watermark, and the same read from outside.
-    assert (told.end["stack"], told.end["stack_bytes"]) == one.stack_peak()
-    assert told.end["stack"] <= told.end["stack_bytes"] // 2, "half of the stack is to stay free"
+    # The program's own watermark, and the same read from outside a little later.
+    used, size = one.stack_peak()
+    assert told.end["stack"] <= used <= size // 2 and told.end["stack_bytes"] == size, "half is to stay free"
     one.stop()
     for board in fleet:
         assert resets(board) == 1
