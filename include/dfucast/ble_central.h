@@ -180,6 +180,13 @@ void dfucast_ble_central_result(struct dfucast_ble_central *central, const struc
 /** @return false: nothing to wait for but events. */
 bool dfucast_ble_central_deadline(const struct dfucast_ble_central *central, uint32_t *deadline);
 
+/**
+ * For stacks that must answer a peripheral's wish at once, in their callback, instead of by PARAMS_ASKED: whether it is met
+ * by what this link should have. @return false: refuse. Links that are not in use by the central are the application's.
+ */
+bool dfucast_ble_central_agrees(const struct dfucast_ble_central *central, struct dfucast_ble_handle handle,
+				const struct dfucast_ble_params_asked *asked);
+
 /** The stack asks for the passkey of a pairing on this link. @return false: it is not one of ours, or has none */
 bool dfucast_ble_central_passkey(const struct dfucast_ble_central *central, struct dfucast_ble_handle handle,
 				 uint32_t *passkey);

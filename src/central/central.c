@@ -180,11 +180,8 @@ void dfucast_central_params_over(struct dfucast_ble_central *central, struct dfu
 static void params_asked(struct dfucast_ble_central *central, struct dfucast_ble_conn *conn,
 			 const struct dfucast_ble_params_asked *asked)
 {
-	const struct dfucast_ble_params wanted = dfucast_central_wanted(central, conn);
-
 	conn_clear(conn, CONN_AGREE | CONN_REFUSE);
-	conn_set(conn,
-		 wanted.interval != 0 && dfucast_ble_params_agree(&wanted, asked) ? CONN_AGREE : CONN_REFUSE);
+	conn_set(conn, dfucast_ble_central_agrees(central, conn->handle, asked) ? CONN_AGREE : CONN_REFUSE);
 }
 
 /* ---- requests of the user ---- */
@@ -360,10 +357,13 @@ static bool connected(struct dfucast_ble_central *central, const struct dfucast_
 		return false; /* the application's own */
 	conn->handle = event->handle;
 	conn->have = event->connected.params;
-	if (conn->state == CENTRAL_CONNECTING)
+	if (conn->state == CENTRAL_CONNECTING) {
 		begin_setup(central, conn, 0, 0, now);
-	else
-		dfucast_central_enter(conn, CENTRAL_CLOSE, now);
+		return true;
+	}
+	/* Given up already: closed by the user, or after too long. */
+	conn->err = conn_has(conn, CONN_CLOSED) ? DFUCAST_ERR_OK : DFUCAST_ERR_UNREACHABLE;
+	dfucast_central_enter(conn, CENTRAL_CLOSE, now);
 	return true;
 }
 

@@ -4,6 +4,18 @@
  */
 #include "central_internal.h"
 
+bool dfucast_ble_central_agrees(const struct dfucast_ble_central *central, struct dfucast_ble_handle handle,
+				const struct dfucast_ble_params_asked *asked)
+{
+	const struct dfucast_ble_conn *conn = dfucast_central_of_handle(central, handle);
+	struct dfucast_ble_params wanted;
+
+	if (conn == NULL)
+		return false;
+	wanted = dfucast_central_wanted(central, conn);
+	return wanted.interval != 0 && dfucast_ble_params_agree(&wanted, asked);
+}
+
 bool dfucast_ble_central_passkey(const struct dfucast_ble_central *central, struct dfucast_ble_handle handle,
 				 uint32_t *passkey)
 {

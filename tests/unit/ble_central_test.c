@@ -117,6 +117,24 @@ static void a_stack_that_forgets(void **state)
 	does(DFUCAST_BLE_OP_SCAN_START);
 }
 
+/* The attempt took too long, and succeeded while it was being cancelled: nobody asked for it to be closed. */
+static void too_late_to_be_cancelled(void **state)
+{
+	(void)state;
+	ask(0, 1, DFUCAST_REQUEST_OPEN);
+	does(DFUCAST_BLE_OP_SCAN_START);
+	advertises(0);
+	does(DFUCAST_BLE_OP_SCAN_STOP);
+	does(DFUCAST_BLE_OP_CONNECT);
+	passes(7000);
+	expect(DFUCAST_BLE_OP_CONNECT_CANCEL);
+	answer(DFUCAST_BLE_REFUSED);
+	assert_true(connects(0, handle_of(1, 1)));
+	does(DFUCAST_BLE_OP_DISCONNECT);
+	happens(DFUCAST_BLE_DISCONNECTED, handle_of(1, 1), 0x16);
+	assert_int_equal(user.err, DFUCAST_ERR_UNREACHABLE);
+}
+
 static void closed_while_connecting(void **state)
 {
 	(void)state;
@@ -308,6 +326,7 @@ int main(void)
 	    cmocka_unit_test_setup(attempts_have_an_end, setup),
 	    cmocka_unit_test_setup(a_stack_that_forgets, setup),
 	    cmocka_unit_test_setup(closed_while_connecting, setup),
+	    cmocka_unit_test_setup(too_late_to_be_cancelled, setup),
 	    cmocka_unit_test_setup(busy_is_asked_again_later, setup),
 	    cmocka_unit_test_setup(names_and_services_pin, setup),
 	    cmocka_unit_test_setup(credit_and_turns, setup),

@@ -35,6 +35,12 @@ static void the_stock_wish_is_refused(void **state)
 	assert_true(asks_for(handle, 6, 800, 400));
 	does(DFUCAST_BLE_OP_AGREE);
 	assert_int_equal(op.params.interval, central.slots.interval);
+	assert_true(
+	    dfucast_ble_central_agrees(&central, handle, &(struct dfucast_ble_params_asked){6, 800, 0, 400}));
+	assert_false(
+	    dfucast_ble_central_agrees(&central, handle, &(struct dfucast_ble_params_asked){6, 9, 0, 42}));
+	assert_false(dfucast_ble_central_agrees(&central, handle_of(0, 2),
+						&(struct dfucast_ble_params_asked){6, 800, 0, 400}));
 	/* A stack that changed them without asking is told ours. */
 	has(handle, (struct dfucast_ble_params){6, 0, 42});
 	does(DFUCAST_BLE_OP_PARAMS);
