@@ -142,6 +142,9 @@ static const struct advice advice[] = {
      "the image is built to run from RAM and the bootloader starts images in flash, or the other way round",
      "Build the image for this device's bootloader mode (imgtool: --load-addr for RAM load, none of it "
      "otherwise)."},
+    {DFUCAST_ERR_IMAGE_UNPROVEN,
+     "the image's hash was not proven before the run, and the device has no other image to fall back to",
+     "Update this device without a gateway, with an image whose SHA-256 can be checked."},
     {DFUCAST_ERR_HELD_BARRIER, "too few devices were ready, so none was activated",
      "Look at the devices that did not get ready, or give a lower --barrier."},
     {DFUCAST_ERR_HELD_MAX_FAILED, "too many devices failed, so this one was not activated",

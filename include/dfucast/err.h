@@ -83,6 +83,7 @@ extern "C" {
 	X(WRONG_SLOT, -92, "wrong_slot")                                                                     \
 	X(SLOT_NEEDED, -93, "slot_needed")                                                                   \
 	X(IMAGE_KIND, -94, "image_kind")                                                                     \
+	X(IMAGE_UNPROVEN, -95, "image_not_proven")                                                           \
 	X(HELD_BARRIER, -97, "held_barrier")                                                                 \
 	X(HELD_MAX_FAILED, -98, "held_max_failed")                                                           \
 	X(BEHIND, -99, "behind")                                                                             \

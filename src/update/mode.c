@@ -111,7 +111,7 @@ enum dfucast_err dfucast_update_mode_refuses(const struct dfucast_update_plan *p
 		return DFUCAST_ERR_NO_WAY_BACK;
 	}
 	if (update_has(u, UPDATE_IN_PLACE) && !plan->proven) {
-		return DFUCAST_ERR_IMAGE_UNCHECKED;
+		return DFUCAST_ERR_IMAGE_UNPROVEN;
 	}
 	return DFUCAST_ERR_OK;
 }

@@ -192,6 +192,15 @@ def test_via_to_direct_xip(gateway, dfucast, image):
     assert done.code == 0 and done.final("sim:2#1")["version_after"] == done.of("image")[0]["version"], done
 
 
+def test_via_to_a_firmware_loader(gateway, dfucast, image):
+    """A gateway learns the image while it sends it: too late for a device that has no other."""
+    running, port = gateway("--radio", "sim:2?mode=7")
+    result = dfucast("update", image, "--json", "--via", f"serial:{port}", "--allow-no-revert", timeout=180)
+    for i in range(2):
+        end = result.final(f"sim:2#{i}")
+        assert (end["state"], end["error"], end["holds"]) == ("skipped", "image_not_proven", "as_before"), result
+
+
 def test_via_interrupted_and_again(gateway, dfucast, dfucast_start, image):
     running, port = gateway("--radio", "sim:2", "--canary", "0")
     first = dfucast_start("update", image, "--json", "--via", f"serial:{port}")

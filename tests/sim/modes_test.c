@@ -306,7 +306,7 @@ static void loader(void **state)
 
 	sim = device(SIM_PEER_MODE_LOADER, 0);
 	sim->plan.proven = false;
-	run_untouched(sim, "skipped image_unchecked", "params mode slots list");
+	run_untouched(sim, "skipped image_not_proven", "params mode slots list");
 
 	sim = device(SIM_PEER_MODE_LOADER, 0);
 	sim->plan.version.major = 0;
@@ -406,7 +406,7 @@ static void one_slot_in_recovery(void **state)
 
 	sim = in_recovery();
 	sim->plan.proven = false;
-	run_untouched(sim, "skipped image_unchecked", "params mode slots list");
+	run_untouched(sim, "skipped image_not_proven", "params mode slots list");
 }
 
 /* The upload breaks off: nothing runs any more, and the next try goes on in recovery. */
