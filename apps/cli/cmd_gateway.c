@@ -24,6 +24,7 @@ enum key {
 	KEY_BUF_SIZE,
 	KEY_FORWARD_ONLY,
 	KEY_MIXED,
+	KEY_SPEED,
 	KEY_ALLOW_DOWNGRADE,
 	KEY_ALLOW_NO_REVERT,
 	KEY_SLOT,
@@ -66,6 +67,7 @@ static const struct argp_option options[] = {
      "image 1 "
      "the fleet's",
      3},
+    {"speed", KEY_SPEED, "N", 0, "Virtual devices only: their time goes N times as fast as the clock (1)", 3},
     {"release", KEY_RELEASE, "SECONDS", 0,
      "Give the links back after so long without a byte of the image (300)", 3},
     {"once", KEY_ONCE, 0, 0,
@@ -195,6 +197,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		break;
 	case KEY_FORWARD_ONLY:
 		gateway->forward_only = true;
+		break;
+	case KEY_SPEED:
+		gateway->speed = number(state, "speed", argument, 1, 100);
 		break;
 	case KEY_MIXED:
 		gateway->mixed = true;
@@ -630,6 +635,7 @@ int cmd_gateway(int argc, char **argv)
 	job.options.canary = 1;
 	job.options.slot = -1;
 	job.options.boot_mode = -1;
+	job.options.speed = 1;
 	job.options.max_failed = 1;
 	job.options.gather_ms = 10000;
 	cli_parse(&argp, argc, argv, &job.options);

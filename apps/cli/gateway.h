@@ -21,6 +21,7 @@ struct gateway_options {
 	size_t to_count;
 	uint32_t ring_bytes;
 	long buf_size;
+	long speed;
 	long links; /* 0: as many as targets */
 	long canary;
 	long max_failed;

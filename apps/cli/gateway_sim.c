@@ -47,7 +47,7 @@ int gateway_sim_targets(struct gateway_job *job)
 
 void gateway_sim_advance(struct gateway_job *job)
 {
-	uint64_t due = uv_hrtime() - job->begun_ns;
+	uint64_t due = (uv_hrtime() - job->begun_ns) * (uint64_t)job->options.speed;
 
 	if (due > sim_fleet_now(job->fleet)) {
 		(void)sim_fleet_step(job->fleet, due);

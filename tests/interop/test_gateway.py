@@ -60,10 +60,12 @@ def image(shipped_image, tmp_path_factory):
 
 @pytest.fixture
 def gateway(dfucast_start):
-    """gateway(*words): a running gateway on a pseudo terminal, and that terminal's path."""
+    """gateway(*words): a running gateway on a pseudo terminal, and that terminal's path. Virtual devices swap in a
+    tenth of their time; the host and its time-outs are real."""
 
-    def start(*words):
-        running = dfucast_start("gateway", "--json", "--once", "--host", "pty", *words)
+    def start(*words, speed=10):
+        pace = ("--speed", speed) if "--radio" in words else ()
+        running = dfucast_start("gateway", "--json", "--once", "--host", "pty", *pace, *words)
         return running, running.wait_event("serving")["target"].removeprefix("serial:")
 
     return start
@@ -88,7 +90,7 @@ def test_mixed_link(gateway, dfucast, image):
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_stock_host_and_virtual_devices(gateway, image, host):
-    running, port = gateway("--radio", "sim:4", "--canary", "1")
+    running, port = gateway("--radio", "sim:4", "--canary", "1", speed=1 if host is upgrade else 10)
     host(port, image)
     result = running.finish(180)
     assert result.code == 0 and over(result) == 4, result
@@ -202,7 +204,7 @@ def test_via_to_a_firmware_loader(gateway, dfucast, image):
 
 
 def test_via_interrupted_and_again(gateway, dfucast, dfucast_start, image):
-    running, port = gateway("--radio", "sim:2", "--canary", "0")
+    running, port = gateway("--radio", "sim:2", "--canary", "0", speed=2)
     first = dfucast_start("update", image, "--json", "--via", f"serial:{port}")
     first.wait_event("target", state="uploading")
     first.interrupt()
@@ -217,7 +219,7 @@ def test_via_interrupted_and_again(gateway, dfucast, dfucast_start, image):
 
 def test_via_killed_in_any_state(gateway, dfucast, dfucast_start, image):
     """The tool dies without a word; the gateway goes on, and the next run takes over where it is."""
-    running, port = gateway("--radio", "sim:2", "--canary", "1")
+    running, port = gateway("--radio", "sim:2", "--canary", "1", speed=2)
     for state in ("connecting", "uploading", "waiting", "rebooting"):
         tool = dfucast_start("update", image, "--json", "--via", f"serial:{port}")
         tool.wait_event("target", state=state)

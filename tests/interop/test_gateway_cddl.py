@@ -68,7 +68,8 @@ def test_the_validator_can_say_no(types):
 def test_messages_of_an_update(types, dfucast, dfucast_start, shipped_image, tmp_path):
     image, pcap = tmp_path / "app.signed.bin", tmp_path / "host.pcap"
     image.write_bytes(images.with_version(shipped_image, 1, 9))
-    gateway = dfucast_start("gateway", "--json", "--host", "udp:127.0.0.1:18339", "--radio", "sim:9?never_returns=0")
+    gateway = dfucast_start("gateway", "--json", "--host", "udp:127.0.0.1:18339", "--radio", "sim:9?never_returns=0",
+                            "--speed", "10")  # fmt: skip
     target = gateway.wait_event("serving")["target"]
     assert dfucast("scan", "--via", target, "--trace", pcap).code == 0
     seen = {type_name(f.command, f.op & 1): f for f in messages(pcap)}
