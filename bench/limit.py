@@ -436,13 +436,14 @@ def q_adv(interval_s, tx='tx0', n=31):
 def energy(p):
     print('\n## energy of one peripheral, nRF52840 3 V DC/DC, model constants', E)
     print('idle connected, average uA (event charge uC):')
-    for ci, lat in ((0.01125, 0), (0.05, 0), (0.05, 19), (0.1, 0), (0.5, 0), (1.0, 0), (1.0, 3), (4.0, 0)):
+    for ci, lat in ((0.01125, 0), (0.03, 0), (0.05, 0), (0.05, 19), (0.1, 0), (0.1, 4), (0.1, 9), (0.25, 0), (0.25, 3),
+                    (0.5, 0), (0.5, 3), (1.0, 0), (1.0, 3), (2.0, 0), (4.0, 0)):
         eff = ci * (1 + lat)
         for phy in ('1M',):
             q = q_event(phy, eff)
             print('  CI %7.2f ms latency %2d: %8.1f uA  (%.2f uC)' % (ci * 1000, lat, E['idle'] * 1000 + q / eff, q))
-    for iv in (0.1, 0.5, 1.0, 2.0):
-        print('  advertising %4.1f s, 31 octets: %6.1f uA (%.1f uC)' % (iv, E['idle'] * 1000 + q_adv(iv) / iv, q_adv(iv)))
+    for iv in (0.02, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0):
+        print('  advertising %5.2f s, 31 octets: %6.1f uA (%.1f uC)' % (iv, E['idle'] * 1000 + q_adv(iv) / iv, q_adv(iv)))
     reqs = plan(p)
     npdu = sum(len(r[2]) for r in reqs)
     rx = sum(pdu_ns(p.phy, x) for r in reqs for x in r[2]) / MS
