@@ -96,6 +96,28 @@ struct dfucast_smp_schema {
 	uint8_t bytes;
 };
 
+/* Fields of the usual kinds: key and member of `struct type`. */
+#define DFUCAST_SMP_FIELD_UINT(type, key, member)                                                            \
+	{                                                                                                    \
+		key, DFUCAST_SMP_KIND_UINT, 4, offsetof(struct type, member)                                 \
+	}
+#define DFUCAST_SMP_FIELD_INT(type, key, member)                                                             \
+	{                                                                                                    \
+		key, DFUCAST_SMP_KIND_INT, 4, offsetof(struct type, member)                                  \
+	}
+#define DFUCAST_SMP_FIELD_BOOL(type, key, member)                                                            \
+	{                                                                                                    \
+		key, DFUCAST_SMP_KIND_BOOL, 1, offsetof(struct type, member)                                 \
+	}
+#define DFUCAST_SMP_FIELD_TEXT(type, key, member)                                                            \
+	{                                                                                                    \
+		key, DFUCAST_SMP_KIND_TEXT, 0, offsetof(struct type, member)                                 \
+	}
+#define DFUCAST_SMP_FIELD_BYTES(type, key, member)                                                           \
+	{                                                                                                    \
+		key, DFUCAST_SMP_KIND_BYTES, 0, offsetof(struct type, member)                                \
+	}
+
 #define DFUCAST_SMP_SCHEMA(name, type)                                                                       \
 	static const struct dfucast_smp_schema name = {                                                      \
 	    name##_fields, sizeof(name##_fields) / sizeof(name##_fields[0]), sizeof(type)}

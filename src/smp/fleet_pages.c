@@ -9,30 +9,6 @@
 #include <dfucast/smp_fleet.h>
 #include <string.h>
 
-#define UINT(type, key, member)                                                                              \
-	{                                                                                                    \
-		key, DFUCAST_SMP_KIND_UINT, 4, offsetof(struct type, member)                                 \
-	}
-#define INT(type, key, member)                                                                               \
-	{                                                                                                    \
-		key, DFUCAST_SMP_KIND_INT, 4, offsetof(struct type, member)                                  \
-	}
-#define TEXT(type, key, member)                                                                              \
-	{                                                                                                    \
-		key, DFUCAST_SMP_KIND_TEXT, 0, offsetof(struct type, member)                                 \
-	}
-#define BOOL(type, key, member)                                                                              \
-	{                                                                                                    \
-		key, DFUCAST_SMP_KIND_BOOL, 1, offsetof(struct type, member)                                 \
-	}
-
-static int finish_answer(struct dfucast_smp_writer *writer, const struct dfucast_smp_header *request)
-{
-	const struct dfucast_smp_header header = dfucast_smp_answer_header(request);
-
-	return dfucast_smp_write_finish(writer, &header);
-}
-
 /* ---- requests: one number ------------------------------------------------------------------------------------ */
 
 int dfucast_smp_fleet_read_encode(uint8_t *frame, size_t capacity, struct dfucast_smp_id id,
@@ -107,7 +83,7 @@ int dfucast_smp_fleet_status_answer(uint8_t *frame, size_t capacity, const struc
 	if (status->more) {
 		dfucast_smp_write_bool(&writer, "m", true);
 	}
-	return finish_answer(&writer, request);
+	return dfucast_smp_write_answer(&writer, request);
 }
 
 struct status {
@@ -119,7 +95,7 @@ struct status {
 static const struct dfucast_smp_field status_fields[] = {
     {"s", DFUCAST_SMP_KIND_LIST, 0, offsetof(struct status, numbers)},
     {"c", DFUCAST_SMP_KIND_LIST, 0, offsetof(struct status, changes)},
-    BOOL(status, "m", more),
+    DFUCAST_SMP_FIELD_BOOL(status, "m", more),
 };
 DFUCAST_SMP_SCHEMA(status, struct status);
 
@@ -209,7 +185,7 @@ int dfucast_smp_fleet_page_end(struct dfucast_smp_page *page, const struct dfuca
 	if (next != 0) {
 		dfucast_smp_write_uint(&writer, "next", next);
 	}
-	return finish_answer(&writer, request);
+	return dfucast_smp_write_answer(&writer, request);
 }
 
 struct page {
@@ -222,7 +198,7 @@ int dfucast_smp_fleet_page_decode(const uint8_t *body, size_t length, struct dfu
 {
 	const struct dfucast_smp_field fields[] = {
 	    {key, DFUCAST_SMP_KIND_LIST, 0, offsetof(struct page, elements)},
-	    UINT(page, "next", next),
+	    DFUCAST_SMP_FIELD_UINT(page, "next", next),
 	};
 	const struct dfucast_smp_schema schema = {fields, 2, sizeof(struct page)};
 	struct page said;
@@ -234,13 +210,6 @@ int dfucast_smp_fleet_page_decode(const uint8_t *body, size_t length, struct dfu
 	*elements = said.elements;
 	*next = said.next;
 	return 0;
-}
-
-static void write_unless_0(struct dfucast_smp_writer *writer, const char *key, uint32_t value)
-{
-	if (value != 0) {
-		dfucast_smp_write_uint(writer, key, value);
-	}
 }
 
 static void write_int_unless_0(struct dfucast_smp_writer *writer, const char *key, int32_t value)
@@ -273,13 +242,13 @@ bool dfucast_smp_fleet_page_report(struct dfucast_smp_page *page, const struct d
 	dfucast_smp_write_uint(&writer, "target", from->target);
 	dfucast_smp_write_text(&writer, "id", from->id);
 	dfucast_smp_write_uint(&writer, "state", from->state);
-	write_unless_0(&writer, "holds", from->holds);
-	write_unless_0(&writer, "attempts", from->attempts);
-	write_unless_0(&writer, "window", from->window);
-	write_unless_0(&writer, "off", from->offset);
-	write_unless_0(&writer, "sent", from->sent_bytes);
+	dfucast_smp_write_uint_unless_0(&writer, "holds", from->holds);
+	dfucast_smp_write_uint_unless_0(&writer, "attempts", from->attempts);
+	dfucast_smp_write_uint_unless_0(&writer, "window", from->window);
+	dfucast_smp_write_uint_unless_0(&writer, "off", from->offset);
+	dfucast_smp_write_uint_unless_0(&writer, "sent", from->sent_bytes);
 	write_int_unless_0(&writer, "error", from->err);
-	write_unless_0(&writer, "step", from->step);
+	dfucast_smp_write_uint_unless_0(&writer, "step", from->step);
 	if (from->rc != 0) {
 		dfucast_smp_write_uint(&writer, "group", from->group);
 		dfucast_smp_write_uint(&writer, "code", from->rc);
@@ -297,24 +266,24 @@ bool dfucast_smp_fleet_page_report(struct dfucast_smp_page *page, const struct d
 enum { FOUND_GROUP = 1 << 10 };
 
 static const struct dfucast_smp_field report_fields[] = {
-    UINT(dfucast_smp_fleet_report, "target", target),
-    TEXT(dfucast_smp_fleet_report, "id", id),
-    UINT(dfucast_smp_fleet_report, "state", state),
-    UINT(dfucast_smp_fleet_report, "holds", holds),
-    UINT(dfucast_smp_fleet_report, "attempts", attempts),
-    UINT(dfucast_smp_fleet_report, "window", window),
-    UINT(dfucast_smp_fleet_report, "off", offset),
-    UINT(dfucast_smp_fleet_report, "sent", sent_bytes),
-    INT(dfucast_smp_fleet_report, "error", err),
-    UINT(dfucast_smp_fleet_report, "step", step),
-    UINT(dfucast_smp_fleet_report, "group", group),
-    UINT(dfucast_smp_fleet_report, "code", rc),
-    INT(dfucast_smp_fleet_report, "rssi", rssi),
-    TEXT(dfucast_smp_fleet_report, "before", before),
-    TEXT(dfucast_smp_fleet_report, "after", after),
-    BOOL(dfucast_smp_fleet_report, "skipped", skipped_upload),
-    BOOL(dfucast_smp_fleet_report, "unproven", revert_unproven),
-    BOOL(dfucast_smp_fleet_report, "unsized", slot_unknown),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_report, "target", target),
+    DFUCAST_SMP_FIELD_TEXT(dfucast_smp_fleet_report, "id", id),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_report, "state", state),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_report, "holds", holds),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_report, "attempts", attempts),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_report, "window", window),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_report, "off", offset),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_report, "sent", sent_bytes),
+    DFUCAST_SMP_FIELD_INT(dfucast_smp_fleet_report, "error", err),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_report, "step", step),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_report, "group", group),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_report, "code", rc),
+    DFUCAST_SMP_FIELD_INT(dfucast_smp_fleet_report, "rssi", rssi),
+    DFUCAST_SMP_FIELD_TEXT(dfucast_smp_fleet_report, "before", before),
+    DFUCAST_SMP_FIELD_TEXT(dfucast_smp_fleet_report, "after", after),
+    DFUCAST_SMP_FIELD_BOOL(dfucast_smp_fleet_report, "skipped", skipped_upload),
+    DFUCAST_SMP_FIELD_BOOL(dfucast_smp_fleet_report, "unproven", revert_unproven),
+    DFUCAST_SMP_FIELD_BOOL(dfucast_smp_fleet_report, "unsized", slot_unknown),
 };
 DFUCAST_SMP_SCHEMA(report, struct dfucast_smp_fleet_report);
 
@@ -354,9 +323,11 @@ bool dfucast_smp_fleet_page_event(struct dfucast_smp_page *page, const struct df
 enum { FOUND_TARGET = 1 << 3 };
 
 static const struct dfucast_smp_field event_fields[] = {
-    UINT(dfucast_smp_fleet_event, "n", number),   UINT(dfucast_smp_fleet_event, "t", t_ms),
-    UINT(dfucast_smp_fleet_event, "what", what),  UINT(dfucast_smp_fleet_event, "target", target),
-    INT(dfucast_smp_fleet_event, "value", value),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_event, "n", number),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_event, "t", t_ms),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_event, "what", what),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_event, "target", target),
+    DFUCAST_SMP_FIELD_INT(dfucast_smp_fleet_event, "value", value),
 };
 DFUCAST_SMP_SCHEMA(event, struct dfucast_smp_fleet_event);
 
@@ -386,17 +357,17 @@ bool dfucast_smp_fleet_page_seen(struct dfucast_smp_page *page, const struct dfu
 	dfucast_smp_write_uint(&writer, "protocol", from->protocol);
 	write_text_if(&writer, "name", from->name);
 	write_int_unless_0(&writer, "rssi", from->rssi);
-	write_unless_0(&writer, "period", from->period_ms);
+	dfucast_smp_write_uint_unless_0(&writer, "period", from->period_ms);
 	dfucast_smp_write_end(&writer);
 	return page_close(page, &writer);
 }
 
 static const struct dfucast_smp_field seen_fields[] = {
-    TEXT(dfucast_smp_fleet_seen, "id", id),
-    TEXT(dfucast_smp_fleet_seen, "name", name),
-    UINT(dfucast_smp_fleet_seen, "protocol", protocol),
-    INT(dfucast_smp_fleet_seen, "rssi", rssi),
-    UINT(dfucast_smp_fleet_seen, "period", period_ms),
+    DFUCAST_SMP_FIELD_TEXT(dfucast_smp_fleet_seen, "id", id),
+    DFUCAST_SMP_FIELD_TEXT(dfucast_smp_fleet_seen, "name", name),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_seen, "protocol", protocol),
+    DFUCAST_SMP_FIELD_INT(dfucast_smp_fleet_seen, "rssi", rssi),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_seen, "period", period_ms),
 };
 DFUCAST_SMP_SCHEMA(seen, struct dfucast_smp_fleet_seen);
 

@@ -8,19 +8,6 @@
 
 #include <dfucast/smp_fleet.h>
 
-#define UINT(type, key, member)                                                                              \
-	{                                                                                                    \
-		key, DFUCAST_SMP_KIND_UINT, 4, offsetof(struct type, member)                                 \
-	}
-#define TEXT(type, key, member)                                                                              \
-	{                                                                                                    \
-		key, DFUCAST_SMP_KIND_TEXT, 0, offsetof(struct type, member)                                 \
-	}
-#define BYTES(type, key, member)                                                                             \
-	{                                                                                                    \
-		key, DFUCAST_SMP_KIND_BYTES, 0, offsetof(struct type, member)                                \
-	}
-
 static struct dfucast_smp_header request_header(struct dfucast_smp_id id, enum dfucast_smp_op op,
 						enum dfucast_smp_fleet_command command)
 {
@@ -37,13 +24,6 @@ static int finish_request(struct dfucast_smp_writer *writer, struct dfucast_smp_
 			  enum dfucast_smp_fleet_command command)
 {
 	const struct dfucast_smp_header header = request_header(id, op, command);
-
-	return dfucast_smp_write_finish(writer, &header);
-}
-
-static int finish_answer(struct dfucast_smp_writer *writer, const struct dfucast_smp_header *request)
-{
-	const struct dfucast_smp_header header = dfucast_smp_answer_header(request);
 
 	return dfucast_smp_write_finish(writer, &header);
 }
@@ -75,16 +55,16 @@ struct capabilities {
 };
 
 static const struct dfucast_smp_field capabilities_fields[] = {
-    UINT(capabilities, "protocol", protocol),
-    TEXT(capabilities, "version", version),
-    UINT(capabilities, "boot", boot_id),
-    UINT(capabilities, "links", links),
-    UINT(capabilities, "free", links_free),
-    UINT(capabilities, "ring", ring),
-    UINT(capabilities, "targets", targets),
-    UINT(capabilities, "max", targets_max),
-    UINT(capabilities, "state", state),
-    BYTES(capabilities, "hash", hash),
+    DFUCAST_SMP_FIELD_UINT(capabilities, "protocol", protocol),
+    DFUCAST_SMP_FIELD_TEXT(capabilities, "version", version),
+    DFUCAST_SMP_FIELD_UINT(capabilities, "boot", boot_id),
+    DFUCAST_SMP_FIELD_UINT(capabilities, "links", links),
+    DFUCAST_SMP_FIELD_UINT(capabilities, "free", links_free),
+    DFUCAST_SMP_FIELD_UINT(capabilities, "ring", ring),
+    DFUCAST_SMP_FIELD_UINT(capabilities, "targets", targets),
+    DFUCAST_SMP_FIELD_UINT(capabilities, "max", targets_max),
+    DFUCAST_SMP_FIELD_UINT(capabilities, "state", state),
+    DFUCAST_SMP_FIELD_BYTES(capabilities, "hash", hash),
     {"forward", DFUCAST_SMP_KIND_BOOL, 1, offsetof(struct capabilities, forward_only)},
 };
 DFUCAST_SMP_SCHEMA(capabilities, struct capabilities);
@@ -111,7 +91,7 @@ int dfucast_smp_fleet_capabilities_answer(uint8_t *frame, size_t capacity,
 	if (from->forward_only) {
 		dfucast_smp_write_bool(&writer, "forward", true);
 	}
-	return finish_answer(&writer, request);
+	return dfucast_smp_write_answer(&writer, request);
 }
 
 int dfucast_smp_fleet_capabilities_decode(const uint8_t *body, size_t length, struct dfucast_smp_error *error,
@@ -142,18 +122,10 @@ int dfucast_smp_fleet_capabilities_decode(const uint8_t *body, size_t length, st
 
 /* ---- plan --------------------------------------------------------------------------------------------------- */
 
-/* A key whose value is 0 means the same as no key. */
-static void write_unless_0(struct dfucast_smp_writer *writer, const char *key, uint32_t value)
-{
-	if (value != 0) {
-		dfucast_smp_write_uint(writer, key, value);
-	}
-}
-
 static void write_image(struct dfucast_smp_writer *writer, const struct dfucast_smp_fleet_plan *plan)
 {
 	dfucast_smp_write_map(writer, "image");
-	write_unless_0(writer, "size", plan->image_bytes);
+	dfucast_smp_write_uint_unless_0(writer, "size", plan->image_bytes);
 	if (plan->header != NULL) {
 		dfucast_smp_write_bytes(writer, "header", plan->header, plan->header_bytes);
 	}
@@ -212,7 +184,7 @@ int dfucast_smp_fleet_plan_encode(uint8_t *frame, size_t capacity, struct dfucas
 	dfucast_smp_write_uint(&writer, "at", plan->at);
 	if (plan->at == 0) {
 		for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-			write_unless_0(&writer, numbers[i].key, numbers[i].value);
+			dfucast_smp_write_uint_unless_0(&writer, numbers[i].key, numbers[i].value);
 		}
 		write_image(&writer, plan);
 	}
@@ -239,18 +211,18 @@ struct plan {
 };
 
 static const struct dfucast_smp_field plan_fields[] = {
-    UINT(plan, "at", at),
-    UINT(plan, "mode", mode),
-    UINT(plan, "flags", flags),
-    UINT(plan, "barrier", barrier),
-    UINT(plan, "canary", canary),
-    UINT(plan, "max_failed", max_failed),
-    UINT(plan, "gather", gather),
-    UINT(plan, "wait", wait),
-    UINT(plan, "soak", soak),
-    UINT(plan, "passes_max", passes_max),
-    UINT(plan, "host_bytes_max", host_bytes_max),
-    UINT(plan, "slot", slot),
+    DFUCAST_SMP_FIELD_UINT(plan, "at", at),
+    DFUCAST_SMP_FIELD_UINT(plan, "mode", mode),
+    DFUCAST_SMP_FIELD_UINT(plan, "flags", flags),
+    DFUCAST_SMP_FIELD_UINT(plan, "barrier", barrier),
+    DFUCAST_SMP_FIELD_UINT(plan, "canary", canary),
+    DFUCAST_SMP_FIELD_UINT(plan, "max_failed", max_failed),
+    DFUCAST_SMP_FIELD_UINT(plan, "gather", gather),
+    DFUCAST_SMP_FIELD_UINT(plan, "wait", wait),
+    DFUCAST_SMP_FIELD_UINT(plan, "soak", soak),
+    DFUCAST_SMP_FIELD_UINT(plan, "passes_max", passes_max),
+    DFUCAST_SMP_FIELD_UINT(plan, "host_bytes_max", host_bytes_max),
+    DFUCAST_SMP_FIELD_UINT(plan, "slot", slot),
     {"image", DFUCAST_SMP_KIND_MAP, 0, offsetof(struct plan, image)},
     {"targets", DFUCAST_SMP_KIND_LIST, 0, offsetof(struct plan, targets)},
 };
@@ -263,9 +235,12 @@ struct image {
 };
 
 static const struct dfucast_smp_field image_fields[] = {
-    UINT(image, "size", size),   BYTES(image, "header", header),
-    BYTES(image, "hash", hash),  BYTES(image, "sha", sha),
-    TEXT(image, "board", board), {"told", DFUCAST_SMP_KIND_BOOL, 1, offsetof(struct image, told)},
+    DFUCAST_SMP_FIELD_UINT(image, "size", size),
+    DFUCAST_SMP_FIELD_BYTES(image, "header", header),
+    DFUCAST_SMP_FIELD_BYTES(image, "hash", hash),
+    DFUCAST_SMP_FIELD_BYTES(image, "sha", sha),
+    DFUCAST_SMP_FIELD_TEXT(image, "board", board),
+    {"told", DFUCAST_SMP_KIND_BOOL, 1, offsetof(struct image, told)},
 };
 DFUCAST_SMP_SCHEMA(image, struct image);
 
@@ -319,9 +294,9 @@ struct target {
 enum { FOUND_ID = 1 << 0, FOUND_PASSKEY = 1 << 2 };
 
 static const struct dfucast_smp_field target_fields[] = {
-    TEXT(target, "id", id),
-    TEXT(target, "match", match),
-    UINT(target, "passkey", passkey),
+    DFUCAST_SMP_FIELD_TEXT(target, "id", id),
+    DFUCAST_SMP_FIELD_TEXT(target, "match", match),
+    DFUCAST_SMP_FIELD_UINT(target, "passkey", passkey),
 };
 DFUCAST_SMP_SCHEMA(target, struct target);
 
@@ -344,10 +319,10 @@ int dfucast_smp_fleet_target_next(struct dfucast_smp_fleet_plan *from, struct df
 }
 
 static const struct dfucast_smp_field prediction_fields[] = {
-    UINT(dfucast_smp_fleet_prediction, "targets", targets),
-    UINT(dfucast_smp_fleet_prediction, "waves", waves),
-    UINT(dfucast_smp_fleet_prediction, "passes", passes),
-    UINT(dfucast_smp_fleet_prediction, "host_bytes", host_bytes),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_prediction, "targets", targets),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_prediction, "waves", waves),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_prediction, "passes", passes),
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_fleet_prediction, "host_bytes", host_bytes),
 };
 DFUCAST_SMP_SCHEMA(prediction, struct dfucast_smp_fleet_prediction);
 
@@ -361,7 +336,7 @@ int dfucast_smp_fleet_plan_answer(uint8_t *frame, size_t capacity, const struct 
 	dfucast_smp_write_uint(&writer, "waves", from->waves);
 	dfucast_smp_write_uint(&writer, "passes", from->passes);
 	dfucast_smp_write_uint(&writer, "host_bytes", from->host_bytes);
-	return finish_answer(&writer, request);
+	return dfucast_smp_write_answer(&writer, request);
 }
 
 int dfucast_smp_fleet_prediction_decode(const uint8_t *body, size_t length, struct dfucast_smp_error *error,
@@ -378,8 +353,8 @@ struct relay {
 };
 
 static const struct dfucast_smp_field relay_fields[] = {
-    BYTES(relay, "frame", frame),
-    TEXT(relay, "id", id),
+    DFUCAST_SMP_FIELD_BYTES(relay, "frame", frame),
+    DFUCAST_SMP_FIELD_TEXT(relay, "id", id),
 };
 DFUCAST_SMP_SCHEMA(relay, struct relay);
 
@@ -416,7 +391,7 @@ int dfucast_smp_fleet_relay_answer(uint8_t *frame, size_t capacity, const struct
 
 	dfucast_smp_write_start(&writer, frame, capacity);
 	dfucast_smp_write_bytes(&writer, "frame", inner, inner_bytes);
-	return finish_answer(&writer, request);
+	return dfucast_smp_write_answer(&writer, request);
 }
 
 int dfucast_smp_fleet_relay_answer_decode(const uint8_t *body, size_t length, struct dfucast_smp_error *error,

@@ -112,13 +112,6 @@ int dfucast_smp_text_request_decode(const uint8_t *body, size_t length, const ch
 
 /* ---- answers ----------------------------------------------------------------------------------------------- */
 
-static int finish(struct dfucast_smp_writer *writer, const struct dfucast_smp_header *request)
-{
-	const struct dfucast_smp_header header = dfucast_smp_answer_header(request);
-
-	return dfucast_smp_write_finish(writer, &header);
-}
-
 int dfucast_smp_answer_rc(uint8_t *frame, size_t capacity, const struct dfucast_smp_header *request,
 			  enum dfucast_smp_rc rc)
 {
@@ -128,7 +121,7 @@ int dfucast_smp_answer_rc(uint8_t *frame, size_t capacity, const struct dfucast_
 	if (rc != DFUCAST_SMP_RC_OK) {
 		dfucast_smp_write_uint(&writer, "rc", rc);
 	}
-	return finish(&writer, request);
+	return dfucast_smp_write_answer(&writer, request);
 }
 
 int dfucast_smp_answer_error(uint8_t *frame, size_t capacity, const struct dfucast_smp_header *request,
@@ -144,7 +137,7 @@ int dfucast_smp_answer_error(uint8_t *frame, size_t capacity, const struct dfuca
 	dfucast_smp_write_uint(&writer, "group", group);
 	dfucast_smp_write_uint(&writer, "rc", code);
 	dfucast_smp_write_end(&writer);
-	return finish(&writer, request);
+	return dfucast_smp_write_answer(&writer, request);
 }
 
 int dfucast_smp_answer_upload(uint8_t *frame, size_t capacity, const struct dfucast_smp_header *request,
@@ -157,7 +150,7 @@ int dfucast_smp_answer_upload(uint8_t *frame, size_t capacity, const struct dfuc
 	if (match != DFUCAST_SMP_MATCH_ABSENT) {
 		dfucast_smp_write_bool(&writer, "match", match == DFUCAST_SMP_MATCH_TRUE);
 	}
-	return finish(&writer, request);
+	return dfucast_smp_write_answer(&writer, request);
 }
 
 int dfucast_smp_answer_text(uint8_t *frame, size_t capacity, const struct dfucast_smp_header *request,
@@ -167,7 +160,7 @@ int dfucast_smp_answer_text(uint8_t *frame, size_t capacity, const struct dfucas
 
 	dfucast_smp_write_start(&writer, frame, capacity);
 	dfucast_smp_write_text(&writer, key, text);
-	return finish(&writer, request);
+	return dfucast_smp_write_answer(&writer, request);
 }
 
 int dfucast_smp_answer_numbers(uint8_t *frame, size_t capacity, const struct dfucast_smp_header *request,
@@ -180,7 +173,7 @@ int dfucast_smp_answer_numbers(uint8_t *frame, size_t capacity, const struct dfu
 	if (key2 != NULL) {
 		dfucast_smp_write_uint(&writer, key2, value2);
 	}
-	return finish(&writer, request);
+	return dfucast_smp_write_answer(&writer, request);
 }
 
 static void write_slot(struct dfucast_smp_writer *writer, const struct dfucast_smp_slot *slot,
@@ -226,7 +219,7 @@ int dfucast_smp_answer_images(uint8_t *frame, size_t capacity, const struct dfuc
 	}
 	dfucast_smp_write_end(&writer);
 	dfucast_smp_write_uint(&writer, "splitStatus", 0);
-	return finish(&writer, request);
+	return dfucast_smp_write_answer(&writer, request);
 }
 
 int dfucast_smp_answer_slots(uint8_t *frame, size_t capacity, const struct dfucast_smp_header *request,
@@ -250,5 +243,5 @@ int dfucast_smp_answer_slots(uint8_t *frame, size_t capacity, const struct dfuca
 	dfucast_smp_write_end(&writer);
 	dfucast_smp_write_end(&writer);
 	dfucast_smp_write_end(&writer);
-	return finish(&writer, request);
+	return dfucast_smp_write_answer(&writer, request);
 }

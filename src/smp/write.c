@@ -77,15 +77,17 @@ int dfucast_smp_write_finish(struct dfucast_smp_writer *writer, const struct dfu
 	return (int)length;
 }
 
-struct dfucast_smp_header dfucast_smp_answer_header(const struct dfucast_smp_header *request)
+int dfucast_smp_write_answer(struct dfucast_smp_writer *writer, const struct dfucast_smp_header *request)
 {
-	return (struct dfucast_smp_header){
+	const struct dfucast_smp_header header = {
 	    .op = request->op == DFUCAST_SMP_READ ? DFUCAST_SMP_READ_RESPONSE : DFUCAST_SMP_WRITE_RESPONSE,
 	    .version = request->version > DFUCAST_SMP_V2 ? DFUCAST_SMP_V2 : request->version,
 	    .sequence = request->sequence,
 	    .group = request->group,
 	    .command = request->command,
 	};
+
+	return dfucast_smp_write_finish(writer, &header);
 }
 
 size_t dfucast_smp_write_length(const struct dfucast_smp_writer *writer)
@@ -97,6 +99,13 @@ void dfucast_smp_write_uint(struct dfucast_smp_writer *writer, const char *key, 
 {
 	put_key(writer, key);
 	put(writer, DFUCAST_SMP_PUT_UINT, value, NULL);
+}
+
+void dfucast_smp_write_uint_unless_0(struct dfucast_smp_writer *writer, const char *key, uint32_t value)
+{
+	if (value != 0) {
+		dfucast_smp_write_uint(writer, key, value);
+	}
 }
 
 void dfucast_smp_write_int(struct dfucast_smp_writer *writer, const char *key, int32_t value)

@@ -22,14 +22,16 @@ struct dfucast_smp_writer {
 void dfucast_smp_write_start(struct dfucast_smp_writer *writer, uint8_t *frame, size_t capacity);
 /** Closes the body's map and writes the header. @return bytes, or SPACE */
 int dfucast_smp_write_finish(struct dfucast_smp_writer *writer, const struct dfucast_smp_header *header);
-/** The header of an answer to @p request. */
-struct dfucast_smp_header dfucast_smp_answer_header(const struct dfucast_smp_header *request);
+/** The same with the header of an answer to @p request. */
+int dfucast_smp_write_answer(struct dfucast_smp_writer *writer, const struct dfucast_smp_header *request);
 
 /** Bytes written so far, for whoever has to stay below a limit. */
 size_t dfucast_smp_write_length(const struct dfucast_smp_writer *writer);
 
 /* A value, with its key in front of it; @p key NULL: an element of a list. */
 void dfucast_smp_write_uint(struct dfucast_smp_writer *writer, const char *key, uint32_t value);
+/** Nothing for 0, which is what an absent key means. */
+void dfucast_smp_write_uint_unless_0(struct dfucast_smp_writer *writer, const char *key, uint32_t value);
 void dfucast_smp_write_int(struct dfucast_smp_writer *writer, const char *key, int32_t value);
 void dfucast_smp_write_bool(struct dfucast_smp_writer *writer, const char *key, bool value);
 void dfucast_smp_write_text(struct dfucast_smp_writer *writer, const char *key, struct dfucast_smp_text text);
