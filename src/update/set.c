@@ -434,14 +434,7 @@ static void check_pending(const struct dfucast_update_plan *plan, struct dfucast
 		dfucast_update_fail(u, DFUCAST_ERR_STATE_CHANGED);
 		return;
 	}
-	u->holds = DFUCAST_HOLDS_PENDING;
-	if (plan->no_reset) {
-		dfucast_update_done(u, DFUCAST_HOLDS_PENDING);
-	} else if (plan->erase_settings && !update_has(u, UPDATE_SETTINGS_ERASED)) {
-		dfucast_update_enter(u, DFUCAST_UPDATE_SETTINGS);
-	} else {
-		dfucast_update_enter(u, DFUCAST_UPDATE_RESET);
-	}
+	dfucast_update_found_marked(plan, u);
 }
 
 static void judge(const struct dfucast_update_plan *plan, struct dfucast_update *u,

@@ -208,6 +208,8 @@ void dfucast_update_judge(const struct dfucast_update_plan *plan, struct dfucast
  * where boards are compared; `open`: it is over. */
 void dfucast_update_begin_work(const struct dfucast_update_plan *plan, struct dfucast_update *u, bool open);
 void dfucast_update_leave_recovery(const struct dfucast_update_plan *plan, struct dfucast_update *u);
+/* Exactly what the plan means starts at the next reset: what comes before that reset, or the end. */
+void dfucast_update_found_marked(const struct dfucast_update_plan *plan, struct dfucast_update *u);
 void dfucast_update_done(struct dfucast_update *u, enum dfucast_holds holds);
 /* What ran before this update, from the first list. */
 void dfucast_update_remember_before(struct dfucast_update *u, const struct dfucast_smp_slot *slot);
