@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""./dev bench: the simulator's rows (sim/run/bench.c), and times on real boards (QEMU microbit, MCUboot, Zephyr 4.4, 384 x 4 buffers), the 49,692 B image.
+"""./dev bench: the simulator's rows (sim/run/bench.c, tests/sim/gateway_bench.c), and times on real boards (QEMU microbit, MCUboot, Zephyr 4.4, 384 x 4 buffers), the 49,692 B image.
 
 Every figure is the median of --runs runs, each on a factory-new board. `upload` times run from the first upload
 request to the last byte acknowledged, as `dfucast update --json` reports them; beside the other tools it is the
@@ -35,6 +35,7 @@ import smp
 
 DFUCAST = ROOT / "build/host/dfucast"
 SIM_BENCH = ROOT / "build/host/sim/dfucast_sim_bench"
+GATEWAY_BENCH = ROOT / "build/host/tests/dfucast_gateway_bench"
 TIMEOUT_S = 180
 ROUND_TRIP_MS = 40
 TOOLKIT = """
@@ -256,10 +257,13 @@ def board_rows(runs):
 def sim_rows():
     """Virtual time: the same figures on every machine."""
     print("bench: the simulator, 100 seeds for each loss ...", file=sys.stderr)
-    done = subprocess.run([SIM_BENCH], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode not in (0, 3):  # 3: rows short of their goal, which they say themselves
-        sys.exit(f"bench: {SIM_BENCH.name}: exit {done.returncode}")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    rows = []
+    for program in (SIM_BENCH, GATEWAY_BENCH):
+        done = subprocess.run([program], stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode not in (0, 3):  # 3: rows short of their goal, which they say themselves
+            sys.exit(f"bench: {program.name}: exit {done.returncode}")
+        rows += [json.loads(line) for line in done.stdout.splitlines()]
+    return rows
 
 
 def show(row):

@@ -303,7 +303,8 @@ static void take_tail(struct dfucast_gateway *gateway, const struct dfucast_smp_
 static bool is_the_same(const struct dfucast_gateway *gateway,
 			const struct dfucast_smp_upload_request *request)
 {
-	if (!dfucast_gateway_has_cast(gateway) || request->image_length != gateway->image.length ||
+	/* One that is over is begun anew: those who failed may be there now, and those who are done say so at once. */
+	if (gateway->state != DFUCAST_SMP_FLEET_OPEN || request->image_length != gateway->image.length ||
 	    memcmp(request->data, gateway->header, sizeof(gateway->header)) != 0) {
 		return false;
 	}

@@ -89,6 +89,7 @@ struct gateway_sim *gateway_sim_new(const char *keys, uint32_t image_bytes)
 	sim_peer_sha256(sim->image, image_bytes, sim->sha);
 	sim->ring_bytes = 65536;
 	sim->baud = 1000000;
+	sim->frame_bytes = 1024;
 	sim->timeout_ms = 2000;
 	sim->config.cast.canary = 1;
 	sim->config.cast.max_failed = 1;
@@ -130,7 +131,7 @@ void gateway_sim_begin(struct gateway_sim *sim)
 	config->sum_count = 128;
 	config->answer = sim->gateway_answer;
 	config->answer_bytes = sizeof(sim->gateway_answer);
-	config->buf_size = GATEWAY_SIM_FRAME_BYTES;
+	config->buf_size = (uint16_t)sim->frame_bytes;
 	config->relay = sim->relay;
 	config->relay_bytes = sizeof(sim->relay);
 	config->host_baud = sim->baud;
@@ -192,6 +193,8 @@ bool gateway_sim_request(struct gateway_sim *sim, const uint8_t *frame, size_t l
 	gateway_sim_wait(sim, wire_ms(sim, length));
 	dfucast_gateway_recv(&sim->gateway, frame, length, gateway_sim_now(sim));
 	sim_fleet_touch(sim->fleet);
+	uint32_t arrived = gateway_sim_now(sim);
+
 	for (;;) {
 		size_t ready = source.begin(source.context);
 
@@ -200,6 +203,7 @@ bool gateway_sim_request(struct gateway_sim *sim, const uint8_t *frame, size_t l
 			source.read(source.context, 0, sim->answer, ready);
 			source.done(source.context);
 			sim->answer_bytes = ready;
+			sim->waited_ms += gateway_sim_now(sim) - arrived;
 			gateway_sim_wait(sim, wire_ms(sim, ready));
 			break;
 		}
@@ -244,7 +248,7 @@ static uint32_t chunk(struct gateway_sim *sim, uint32_t offset, uint32_t data_at
 	struct dfucast_smp_upload_answer answer;
 	struct dfucast_smp_error error;
 	uint32_t left = sim->image_bytes - offset;
-	uint32_t most = dfucast_smp_upload_data_max(&upload, sizeof(frame));
+	uint32_t most = dfucast_smp_upload_data_max(&upload, sim->frame_bytes);
 
 	upload.data_bytes = (uint16_t)(left < most ? left : most);
 	int head = dfucast_smp_upload_head_encode(frame, sizeof(frame), id_of(sim), &upload);
@@ -275,7 +279,7 @@ bool gateway_sim_upload(struct gateway_sim *sim)
 		uint32_t sent = sim->image_bytes - offset;
 		struct dfucast_smp_upload most = {
 		    .offset = offset, .image_length = sim->image_bytes, .sha = sim->sha};
-		uint32_t most_bytes = dfucast_smp_upload_data_max(&most, GATEWAY_SIM_FRAME_BYTES);
+		uint32_t most_bytes = dfucast_smp_upload_data_max(&most, sim->frame_bytes);
 		uint32_t next = chunk(sim, offset, sim->host == GATEWAY_SIM_OBEYS ? offset : data_at);
 
 		if (offset == 0) {

@@ -14,7 +14,7 @@
 #include "../../sim/run/fleet.h"
 
 #define GATEWAY_SIM_TARGETS_MAX 100u
-#define GATEWAY_SIM_FRAME_BYTES 1024u
+#define GATEWAY_SIM_FRAME_BYTES 2475u
 
 enum gateway_sim_host {
 	GATEWAY_SIM_OBEYS,
@@ -27,7 +27,8 @@ struct gateway_sim {
 	struct sim_fleet_options options; /**< n, loss, faults; image is of air.image bytes */
 	struct dfucast_gateway_config config;
 	uint32_t ring_bytes;
-	uint32_t baud; /**< of the host's wire, console framing */
+	uint32_t frame_bytes; /**< of the host's requests, at most GATEWAY_SIM_FRAME_BYTES */
+	uint32_t baud;        /**< of the host's wire, console framing */
 	enum gateway_sim_host host;
 	bool any_image;        /**< the peers' checker does not know the image */
 	bool no_sha;           /**< the first chunk carries none */
@@ -40,6 +41,7 @@ struct gateway_sim {
 	uint8_t answer[GATEWAY_SIM_FRAME_BYTES];
 	size_t answer_bytes;
 	uint32_t requests;
+	uint32_t waited_ms;        /**< for answers, their time on the wire not counted */
 	uint32_t longest_ms;       /**< longest wait for an answer */
 	uint32_t wire_bytes;       /**< image bytes sent on the wire */
 	uint32_t backwards;        /**< times the answer named an earlier offset */

@@ -269,7 +269,7 @@ static void test_host_restarts(void **state)
 			struct dfucast_smp_upload upload = {
 			    .offset = offset, .image_length = IMAGE_BYTES, .sha = sim->sha};
 
-			upload.data_bytes = dfucast_smp_upload_data_max(&upload, sizeof(frame));
+			upload.data_bytes = dfucast_smp_upload_data_max(&upload, sim->frame_bytes);
 			if (upload.data_bytes > IMAGE_BYTES - offset) {
 				upload.data_bytes = (uint16_t)(IMAGE_BYTES - offset);
 			}
@@ -455,6 +455,25 @@ static void test_again(void **state)
 	gateway_sim_free(sim);
 }
 
+/* Nobody could be reached; the same tool with the same image some time later begins anew. */
+static void test_after_a_failure(void **state)
+{
+	struct gateway_sim *sim = gateway_sim_new("n=2", IMAGE_BYTES);
+
+	(void)state;
+	sim->config.plan.wait_ms = 1; /* patience for nobody */
+	gateway_sim_begin(sim);
+	assert_false(gateway_sim_upload(sim));
+	assert_int_equal(gateway_sim_error(sim).rc, DFUCAST_SMP_FLEET_RC_NOBODY);
+	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_FAILED), 2);
+	gateway_sim_wait(sim, 2000);
+	sim->gateway.config.plan.wait_ms = 0;
+	one_liner(sim, true);
+	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_DONE), 2);
+	assert_clean(sim);
+	gateway_sim_free(sim);
+}
+
 /* A plan whose host went away binds nobody for ever. */
 static void test_dead_plan(void **state)
 {
@@ -527,6 +546,7 @@ int main(void)
 	    cmocka_unit_test(test_mixed_link),
 	    cmocka_unit_test(test_reset_of_the_gateway),
 	    cmocka_unit_test(test_again),
+	    cmocka_unit_test(test_after_a_failure),
 	    cmocka_unit_test(test_dead_plan),
 	    cmocka_unit_test(test_repeated_request),
 	};
