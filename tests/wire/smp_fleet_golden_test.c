@@ -79,7 +79,7 @@ static void test_requests(void **state)
 	assert_bytes(frame,
 		     dfucast_smp_fleet_plan_encode(frame, sizeof(frame), (struct dfucast_smp_id){1, 3}, &plan,
 						   targets, 2, &written),
-		     "0A 00 00 4A 0D FC 03 02 | BF 62 61 74 00 66 63 61 6E 61 72 79 01 6A 6D 61 78 5F 66 61 "
+		     "0A 00 00 4C 0D FC 03 02 | BF 62 61 74 00 66 63 61 6E 61 72 79 01 6A 6D 61 78 5F 66 61 "
 		     "69 6C 65 64 01 "
 		     "66 67 61 74 68 65 72 19 27 10 65 69 6D 61 67 65 BF 64 73 69 7A 65 19 10 00 FF 67 74 61 "
 		     "72 67 65 74 73 "
