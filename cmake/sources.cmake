@@ -134,3 +134,11 @@ set(DFUCAST_PORT_S140_SOURCES
   ports/s140/events.c
   ports/s140/port.c
 )
+
+set(DFUCAST_PORT_ZEPHYR_SOURCES
+  ports/zephyr/events.c
+  ports/zephyr/port.c
+  ports/zephyr/uart.c
+  ports/zephyr/hash_psa.c
+  ports/zephyr/hash_tinycrypt.c
+)

@@ -187,7 +187,7 @@ static bool item_read(struct dfucast_smp_text item, unsigned int kind, unsigned 
 	}
 	if (kind == DFUCAST_SMP_KIND_BOOL) {
 		*byte = (uint8_t)((*byte & ~width) | ((head & 1u) != 0 ? width : 0u));
-		return (head | 1u) == (DFUCAST_SMP_PUT_BOOL | ZCBOR_BOOL_TO_SIMPLE | 1u);
+		return (head | 1u) == (DFUCAST_SMP_PUT_BOOL | DFUCAST_SMP_FALSE | 1u);
 	}
 	content->text = item.text + skip;
 	content->length = item.length - skip - (is_indefinite ? 1u : 0u);
@@ -340,8 +340,7 @@ void dfucast_smp_build_put(struct dfucast_smp_build *build, const char *key, enu
 
 void dfucast_smp_build_bool(struct dfucast_smp_build *build, const char *key, bool value)
 {
-	dfucast_smp_build_put(build, key, DFUCAST_SMP_PUT_BOOL, ZCBOR_BOOL_TO_SIMPLE + (value ? 1u : 0u),
-			      NULL);
+	dfucast_smp_build_put(build, key, DFUCAST_SMP_PUT_BOOL, DFUCAST_SMP_FALSE + (value ? 1u : 0u), NULL);
 }
 
 int dfucast_smp_build_finish(struct dfucast_smp_build *build, struct dfucast_smp_id id, uint16_t what,

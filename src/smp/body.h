@@ -45,6 +45,9 @@ enum dfucast_smp_put {
 	DFUCAST_SMP_PUT_BOOL = 0xE0, /**< use dfucast_smp_build_bool() */
 };
 
+/** The simple value; true is one more. zcbor has had two names for it. */
+#define DFUCAST_SMP_FALSE 20u
+
 void dfucast_smp_build_start(struct dfucast_smp_build *build, uint8_t *frame, size_t capacity);
 
 /**

@@ -119,7 +119,7 @@ void dfucast_smp_write_int(struct dfucast_smp_writer *writer, const char *key, i
 void dfucast_smp_write_bool(struct dfucast_smp_writer *writer, const char *key, bool value)
 {
 	put_key(writer, key);
-	put_byte(writer, (uint8_t)(DFUCAST_SMP_PUT_BOOL + ZCBOR_BOOL_TO_SIMPLE + (value ? 1u : 0u)));
+	put_byte(writer, (uint8_t)(DFUCAST_SMP_PUT_BOOL + DFUCAST_SMP_FALSE + (value ? 1u : 0u)));
 }
 
 void dfucast_smp_write_text(struct dfucast_smp_writer *writer, const char *key, struct dfucast_smp_text text)
