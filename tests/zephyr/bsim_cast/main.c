@@ -118,7 +118,9 @@ static unsigned int report(uint32_t now)
 		told[i] = status.state;
 		printk("%u ms: device %u %s %s\n", now, i,
 		       dfucast_state_name((enum dfucast_state)status.state),
-		       dfucast_err_name(status.outcome.err));
+		       dfucast_state_is_final((enum dfucast_state)status.state)
+			   ? dfucast_err_name(status.outcome.err)
+			   : "");
 	}
 	return ended;
 }
