@@ -11,7 +11,7 @@ struct tally {
 	unsigned int passed;   /* have been verified in this run, or needed nothing */
 	unsigned int coming;   /* may still become verified */
 	unsigned int idle;     /* of these: wait for a link, the next wave */
-	unsigned int running;  /* activations under way */
+	unsigned int running;  /* activations under way, one that sends its image once more too */
 };
 
 /* Past the gate: each device is counted once. */
@@ -69,6 +69,9 @@ static void survey(struct dfucast_cast *cast, struct tally *tally)
 			break;
 		default:
 			tally->coming++;
+			/* Sent once more after an activation that the bootloader refused: it is no proof yet, and nobody
+			 * takes its place meanwhile. */
+			tally->running += (cast->config.targets[i].flags & CAST_ACTIVATED) != 0;
 			break;
 		}
 	}

@@ -214,6 +214,7 @@ static void set_answer(const struct dfucast_update_plan *plan, struct dfucast_up
 	    (error->group == DFUCAST_SMP_GROUP_IMG && error->rc == DFUCAST_SMP_IMG_RC_ALREADY_PENDING) ||
 	    dfucast_update_says(error, DFUCAST_SMP_RC_BAD_STATE);
 
+	update_forget_words(u);
 	if (error->rc == 0 || (u->state == DFUCAST_UPDATE_TEST && pending_already)) {
 		u->holds = u->state == DFUCAST_UPDATE_TEST ? DFUCAST_HOLDS_PENDING : u->holds;
 		dfucast_update_enter(u, u->state == DFUCAST_UPDATE_TEST ? DFUCAST_UPDATE_PRECHECK
@@ -234,8 +235,21 @@ static void set_answer(const struct dfucast_update_plan *plan, struct dfucast_up
 	} else if (dfucast_update_says(error, DFUCAST_SMP_RC_NOT_SUPPORTED)) {
 		nothing_to_mark(plan, u, error);
 	} else {
-		dfucast_update_refuse(u, DFUCAST_ERR_REFUSED, error);
+		/* Perhaps because the image runs: it was marked before, and the device reset by itself. */
+		u->error_group = error->group;
+		u->error_rc = error->rc;
+		dfucast_update_enter(u, DFUCAST_UPDATE_PRECHECK);
 	}
+}
+
+bool dfucast_update_was_refused(struct dfucast_update *u, bool is_marked)
+{
+	if (u->error_rc != 0 && !is_marked) {
+		dfucast_update_fail(u, DFUCAST_ERR_REFUSED); /* with the words it gave then */
+		return true;
+	}
+	update_forget_words(u);
+	return false;
 }
 
 static void reset_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,

@@ -457,6 +457,9 @@ void dfucast_update_found_marked(const struct dfucast_update_plan *plan, struct 
 static void check_pending(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			  const struct view *view, uint32_t now)
 {
+	if (dfucast_update_was_refused(u, view->active_is_ours || view->ours_pending)) {
+		return;
+	}
 	if (view->active_is_ours) {
 		check_return(plan, u, view, now); /* it reset by itself meanwhile */
 		return;

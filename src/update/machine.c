@@ -126,6 +126,7 @@ enum dfucast_err dfucast_update_silence(const struct dfucast_update *u)
 void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			      enum dfucast_update_state resume, enum dfucast_err err, uint32_t now)
 {
+	update_forget_words(u);
 	/* OK: the fan-out closed the link itself, which says nothing of the device. */
 	if (err != DFUCAST_ERR_OK && ++u->reconnects > UPDATE_RECONNECTS_MAX) {
 		dfucast_update_fail(u, err);
@@ -211,7 +212,7 @@ static void start(const void *plan, void *device, uint32_t now)
 		       (((const struct dfucast_update_plan *)plan)->image == 0 &&
 			((const struct dfucast_update_plan *)plan)->more_count == 0));
 	dfucast_smp_client_init(&u->client, 0);
-	u->error_group = DFUCAST_GROUP_NONE;
+	update_forget_words(u);
 	u->err = DFUCAST_ERR_UNREACHABLE;
 	u->resume = DFUCAST_UPDATE_PARAMS;
 	u->window = 1;

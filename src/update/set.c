@@ -27,6 +27,7 @@ struct views {
 	bool all_ours;        /* every one of them runs */
 	bool any_ours;        /* one of them runs */
 	bool all_confirmed;   /* what runs of their numbers */
+	bool ours_on_trial;   /* one of them runs, and the next reset takes it back */
 	bool is_recovery;     /* the bootloader answered */
 };
 
@@ -90,9 +91,12 @@ static void look(const struct dfucast_update_plan *plan, const struct dfucast_sm
 		view->active_is_ours = is_ours(dfucast_update_image(plan, i), view->active);
 		view->other_is_ours = is_ours(dfucast_update_image(plan, i), view->other);
 		views->all_ours &= view->active_is_ours;
-		views->any_ours |= view->active_is_ours;
-		views->all_confirmed &=
+		bool confirmed =
 		    view->active != NULL && (view->active->flags & DFUCAST_SMP_SLOT_CONFIRMED) != 0;
+
+		views->any_ours |= view->active_is_ours;
+		views->all_confirmed &= confirmed;
+		views->ours_on_trial |= view->active_is_ours && !confirmed;
 	}
 }
 
@@ -181,6 +185,12 @@ static void turn_to(const struct dfucast_update_plan *plan, struct dfucast_updat
 static bool forbidden(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 		      const struct views *views)
 {
+	if (views->ours_on_trial && plan->mode != DFUCAST_MODE_UPLOAD) {
+		/* The reset that starts the others would take this one back: half a set. */
+		u->holds = DFUCAST_HOLDS_TRIAL;
+		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_TRIAL);
+		return true;
+	}
 	for (unsigned int i = 0; i < views->count; i++) {
 		const struct dfucast_update_image *image = dfucast_update_image(plan, i);
 		const struct view *view = &views->images[i];
@@ -337,7 +347,8 @@ static void check_verify(const struct dfucast_update_plan *plan, struct dfucast_
 /* The next reset starts exactly the plan's images, in the plan's way, and costs nobody else anything. */
 static bool may_reset(const struct dfucast_update_plan *plan, const struct views *views)
 {
-	bool may = views->any_pending && !views->foreign_pending && !views->foreign_trial;
+	bool may = views->any_pending && !views->foreign_pending && !views->foreign_trial &&
+		   !views->ours_on_trial; /* which a reset would take back */
 
 	for (unsigned int i = 0; i < views->count; i++) {
 		const struct view *view = &views->images[i];
@@ -416,8 +427,18 @@ static void check_return(const struct dfucast_update_plan *plan, struct dfucast_
 static void check_pending(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			  const struct views *views, uint32_t now)
 {
+	if (dfucast_update_was_refused(u, views->images[u->image].active_is_ours ||
+					      views->images[u->image].ours_pending)) {
+		return;
+	}
 	if (views->all_ours) {
 		check_return(plan, u, views, now); /* it reset by itself meanwhile */
+		return;
+	}
+	if (views->ours_on_trial) {
+		/* It reset by itself between the marks. The next reset takes back what runs: nothing more is marked. */
+		u->holds = DFUCAST_HOLDS_TRIAL;
+		dfucast_update_fail(u, DFUCAST_ERR_SET_TORN);
 		return;
 	}
 	/* Image 0 comes last: a server may refuse to make another image permanent (rc 32), and then none is marked. */

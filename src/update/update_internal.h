@@ -165,6 +165,12 @@ void dfucast_update_fail(struct dfucast_update *u, enum dfucast_err err);
 void dfucast_update_refuse(struct dfucast_update *u, enum dfucast_err err,
 			   const struct dfucast_smp_error *error);
 void dfucast_update_arm(struct dfucast_update *u, uint32_t delay_ms, uint32_t now);
+/* What the device said of an earlier request does not count any more. */
+static inline void update_forget_words(struct dfucast_update *u)
+{
+	u->error_group = DFUCAST_GROUP_NONE;
+	u->error_rc = 0;
+}
 /* Closes the link and opens it again, then goes to `resume`; ends the device with `err` when that was tried enough. */
 void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			      enum dfucast_update_state resume, enum dfucast_err err, uint32_t now);
@@ -196,6 +202,9 @@ void dfucast_update_recv(const void *plan, void *device, const uint8_t *frame, s
 bool dfucast_update_says(const struct dfucast_smp_error *error, enum dfucast_smp_rc rc);
 /* The device may take the same request later. */
 bool dfucast_update_says_busy(const struct dfucast_smp_error *error);
+
+/* In PRECHECK, if TEST was refused: the image neither runs nor is it marked. True: that was the device's end. */
+bool dfucast_update_was_refused(struct dfucast_update *u, bool is_marked);
 
 /* Busy: the same later, or refused in the end. What it is busy with must not pass for "does not have it". */
 bool dfucast_update_was_busy(const struct dfucast_update_plan *plan, struct dfucast_update *u,

@@ -105,6 +105,29 @@ static void a_bad_canary_stops_the_fleet(void **state)
 	}
 }
 
+/* What the canary held was refused, and is sent once more: until that has run, nobody else is reset. */
+static void a_canary_sent_once_more_keeps_its_place(void **state)
+{
+	struct cast_sim *sim = cast_sim_new(4, IMAGE_BYTES);
+	uint8_t bad[IMAGE_BYTES];
+
+	(void)state;
+	memcpy(bad, sim->image, sizeof(bad));
+	bad[5000] ^= 1; /* which no list shows */
+	for (uint16_t i = 0; i < 4; i++) {
+		sim->nodes[i].preset = bad;
+		sim->nodes[i].preset_bytes = sizeof(bad);
+	}
+	cast_sim_begin(sim);
+	while (cast_sim_step(sim)) {
+		for (uint16_t i = 1; i < 4 && sim->cast.succeeded == 0; i++) {
+			assert_int_equal(sim->nodes[i].peer.boots, 0);
+		}
+	}
+	expect_all(sim, "done");
+	cast_sim_free(sim);
+}
+
 static void max_failed(void **state)
 {
 	(void)state;
@@ -379,6 +402,7 @@ int main(void)
 	    cmocka_unit_test(one_canary),
 	    cmocka_unit_test(no_canary_and_two),
 	    cmocka_unit_test(a_bad_canary_stops_the_fleet),
+	    cmocka_unit_test(a_canary_sent_once_more_keeps_its_place),
 	    cmocka_unit_test(max_failed),
 	    cmocka_unit_test(failures_after_the_canary),
 	    cmocka_unit_test(failures_before_activation_do_not_count),

@@ -158,6 +158,38 @@ static void resets_itself_at_each_request(void **state)
 	each(SIM_PEER_FAULT_RESET, 0, 1, 120000, NULL);
 }
 
+/* Marked, it starts the image by itself: found running, and confirmed. Nothing else than a revert is worse than done. */
+static void resets_itself_and_is_believed(void **state)
+{
+	(void)state;
+	for (unsigned int v1 = 0; v1 < 2; v1++) {
+		for (unsigned int s = 0; s < SHAPES; s++) {
+			struct base base = measure(&shapes[s]);
+
+			for (uint32_t at = 0; at < base.requests; at++) {
+				struct cast_sim *sim = make(&shapes[s]);
+				const struct cast_sim_node *node = &sim->nodes[0];
+
+				sim->nodes[0].config.v1_only = v1;
+				cast_sim_fault(&sim->nodes[0],
+					       (struct sim_peer_fault){
+						   .kind = SIM_PEER_FAULT_RESET, .first = at, .count = 1});
+				cast_sim_run(sim);
+				bool reverted = node->status.state == DFUCAST_STATE_REVERTED &&
+						strstr(node->trace, "reset list") != NULL;
+
+				if (!reverted && strcmp(cast_sim_outcome(node), "done") != 0) {
+					fail_msg("shape %u, request %u: %s, %s", s, at,
+						 cast_sim_outcome(node), node->trace);
+				}
+				assert_int_equal(sim_peer_is_updated(&node->peer), !reverted);
+				assert_int_equal(node->status.outcome.rc, 0);
+				cast_sim_free(sim);
+			}
+		}
+	}
+}
+
 static void silent_from_each_request_on(void **state)
 {
 	(void)state;
@@ -376,6 +408,7 @@ int main(void)
 	    cmocka_unit_test(each_request_stalls),
 	    cmocka_unit_test(cut_at_each_request),
 	    cmocka_unit_test(resets_itself_at_each_request),
+	    cmocka_unit_test(resets_itself_and_is_believed),
 	    cmocka_unit_test(silent_from_each_request_on),
 	    cmocka_unit_test(cut_from_each_request_on),
 	    cmocka_unit_test(losses_in_the_window_cost_no_time_out),

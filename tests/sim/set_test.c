@@ -349,6 +349,74 @@ static void trouble_everywhere(void **state)
 	}
 }
 
+/* One of them runs already, on trial: the reset that starts the other would take it back. */
+static void one_of_them_on_trial(void **state)
+{
+	(void)state;
+	for (uint8_t mode = DFUCAST_MODE_TEST; mode <= DFUCAST_MODE_UPLOAD; mode++) {
+		struct cast_sim *sim = fleet(1);
+		struct cast_sim_node *node = &sim->nodes[0];
+
+		sim->plan.mode = mode;
+		node->preset = sim->image;
+		node->preset_bytes = FIRST_BYTES;
+		node->preset_magic = true;
+		node->preset_boot = true;
+		cast_sim_run(sim);
+		if (mode == DFUCAST_MODE_UPLOAD) {
+			ends(sim, 0, "done");
+		} else {
+			ends(sim, 0, "failed other_image_on_trial");
+			assert_int_equal(node->status.holds, DFUCAST_HOLDS_TRIAL);
+			assert_int_equal(node->writes, 0);
+		}
+		assert_int_equal(node->peer.boots, 1); /* before the run */
+		assert_true(runs_new(sim, 0, 0));
+		cast_sim_free(sim);
+	}
+}
+
+/* It resets by itself at each request, on links that stay and on those that do not: what it holds is told as it is. */
+static void resets_itself(void **state)
+{
+	struct cast_sim *whole = fleet(1);
+
+	(void)state;
+	cast_sim_run(whole);
+	uint32_t requests = whole->nodes[0].peer.requests;
+
+	cast_sim_free(whole);
+	for (uint32_t i = 0; i < 4 * requests; i++) {
+		struct cast_sim *sim = fleet(1);
+		struct cast_sim_node *node = &sim->nodes[0];
+		bool is_test = i & 1;
+
+		sim->plan.mode = is_test ? DFUCAST_MODE_TEST : DFUCAST_MODE_CONFIRM;
+		node->link.flags = i & 2 ? DFUCAST_LINK_ORDERED : node->link.flags;
+		cast_sim_fault(
+		    node, (struct sim_peer_fault){.kind = SIM_PEER_FAULT_RESET, .first = i / 4, .count = 1});
+		cast_sim_run(sim);
+		bool first = runs_new(sim, 0, 0);
+		bool second = runs_new(sim, 0, 1);
+
+		if (strcmp(cast_sim_outcome(node), "done") == 0) {
+			assert_true(first && second);
+			assert_int_equal(node->status.holds,
+					 is_test ? DFUCAST_HOLDS_TRIAL : DFUCAST_HOLDS_IMAGE);
+		} else if (strcmp(cast_sim_outcome(node), "reverted reverted") == 0) {
+			assert_true(is_test && !first && !second);
+			assert_int_equal(node->status.holds, DFUCAST_HOLDS_AS_BEFORE);
+		} else {
+			/* Between the marks: not reset once more. */
+			ends(sim, 0, "failed set_torn");
+			assert_true(is_test && !first && second);
+			assert_int_equal(node->status.holds, DFUCAST_HOLDS_TRIAL);
+			assert_int_equal(node->peer.boots, 1);
+		}
+		cast_sim_free(sim);
+	}
+}
+
 /* Interrupted and run again, at every stage: the second run brings the rest. */
 static void again_after_a_stop(void **state)
 {
@@ -424,6 +492,8 @@ int main(void)
 	    cmocka_unit_test(one_is_refused),
 	    cmocka_unit_test(both_are_refused),
 	    cmocka_unit_test(trouble_everywhere),
+	    cmocka_unit_test(one_of_them_on_trial),
+	    cmocka_unit_test(resets_itself),
 	    cmocka_unit_test(again_after_a_stop),
 	    cmocka_unit_test(fresh_sends_both),
 	    cmocka_unit_test(dry_run),
