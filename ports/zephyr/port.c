@@ -321,7 +321,7 @@ static void look_after(struct dfucast_zephyr *port)
 {
 	struct dfucast_ble_handle handle;
 
-	for (unsigned int i = 0; i < CONFIG_BT_MAX_CONN; i++) {
+	for (int i = 0; i < CONFIG_BT_MAX_CONN; i++) {
 		struct bt_conn *conn = port->links[i].conn;
 
 		if (conn == NULL || !zephyr_handle_of(conn, &handle))

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define PIECE_BYTES 128u
-#define PIECES 3u
+#define PIECES 3
 #define IDLE_US 500
 
 static struct {
@@ -33,11 +33,11 @@ static uint8_t *take_piece(void)
 {
 	unsigned int used = 1;
 
-	for (unsigned int i = 0; i < PIECES; i++)
+	for (int i = 0; i < PIECES; i++)
 		used += atomic_test_bit(&uart.pieces_used, i) ? 1u : 0u;
 	if (ring_buf_space_get(&uart_in) < used * PIECE_BYTES)
 		return NULL;
-	for (unsigned int i = 0; i < PIECES; i++) {
+	for (int i = 0; i < PIECES; i++) {
 		if (!atomic_test_and_set_bit(&uart.pieces_used, i))
 			return uart.pieces[i];
 	}
@@ -46,7 +46,7 @@ static uint8_t *take_piece(void)
 
 static void give_piece(const uint8_t *piece)
 {
-	for (unsigned int i = 0; i < PIECES; i++) {
+	for (int i = 0; i < PIECES; i++) {
 		if (piece == uart.pieces[i])
 			atomic_clear_bit(&uart.pieces_used, i);
 	}
@@ -64,7 +64,8 @@ static void on_uart(const struct device *device, struct uart_event *event, void 
 		atomic_clear(&uart.sending);
 		break;
 	case UART_RX_RDY:
-		(void)ring_buf_put(&uart_in, event->data.rx.buf + event->data.rx.offset, event->data.rx.len);
+		(void)ring_buf_put(&uart_in, event->data.rx.buf + event->data.rx.offset,
+				   (uint32_t)event->data.rx.len);
 		break;
 	case UART_RX_BUF_REQUEST:
 		piece = take_piece();
@@ -116,7 +117,7 @@ int dfucast_zephyr_uart_init(const struct device *device, struct k_sem *wake)
 
 size_t dfucast_zephyr_uart_read(uint8_t *bytes, size_t capacity)
 {
-	size_t length = ring_buf_get(&uart_in, bytes, capacity);
+	size_t length = ring_buf_get(&uart_in, bytes, (uint32_t)capacity);
 
 	if (atomic_get(&uart.stopped) != 0)
 		(void)receive(); /* no room yet: with the next call */
