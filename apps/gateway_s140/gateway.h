@@ -14,27 +14,11 @@
 #ifndef GATEWAY_S140_GATEWAY_H
 #define GATEWAY_S140_GATEWAY_H
 
-#include <dfucast/ble_fleet.h>
+#include <gateway_ble.h>
 
+#include "gateway_sizes.h"
 #include "s140.h"
 
-#ifndef GATEWAY_LINKS
-#define GATEWAY_LINKS 8
-#endif
-/** Devices that a plan can name; more than links: waves. */
-#ifndef GATEWAY_TARGETS
-#define GATEWAY_TARGETS (GATEWAY_LINKS > 16 ? 40 : 24)
-#endif
-#ifndef GATEWAY_RING_BYTES
-#define GATEWAY_RING_BYTES 65536
-#endif
-/** The SoftDevice gives its links 64 KiB at most: beyond 14 links it has to be a smaller ATT_MTU. */
-#ifndef GATEWAY_MTU
-#define GATEWAY_MTU (GATEWAY_LINKS > 14 ? 151 : 247)
-#endif
-#ifndef GATEWAY_WRITE_QUEUE
-#define GATEWAY_WRITE_QUEUE (GATEWAY_LINKS > 14 ? 1 : 2)
-#endif
 /** DFUCAST_FRAMING_CONSOLE for stock tools, DFUCAST_FRAMING_COBS for hosts of your own: a third faster. */
 #ifndef GATEWAY_FRAMING
 #define GATEWAY_FRAMING DFUCAST_FRAMING_CONSOLE
@@ -62,7 +46,6 @@ enum dfucast_ble_ownership gateway_owner(const struct dfucast_ble_address *addre
 					 ble_gap_conn_params_t *params, uint16_t *att_mtu);
 
 /** For tests and displays. */
-extern struct dfucast_gateway gateway_core;
 extern struct dfucast_s140 gateway_port;
 
 #endif

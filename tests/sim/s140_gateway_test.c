@@ -17,6 +17,7 @@
 
 #include <dfucast/framing.h>
 #include <dfucast/host.h>
+#include <dfucast/smp_os.h>
 
 #include "../../apps/gateway_s140/beside.h"
 #include "../../apps/gateway_s140/board.h"
@@ -415,6 +416,102 @@ static void the_scan_names_who_is_there(void **state)
 	assert_int_equal(world.counts.connects, 0);
 }
 
+/* ---- relay: one frame of the host's to one device ---- */
+
+static struct {
+	uint8_t request[128], answer[600];
+	size_t left, length; /* of the request still to send; of the answer */
+} relayed;
+
+static size_t relay_begin(void *context)
+{
+	(void)context;
+	return relayed.left;
+}
+
+static void relay_read(void *context, size_t position, uint8_t *buffer, size_t length)
+{
+	(void)context;
+	memcpy(buffer, relayed.request + position, length);
+}
+
+static void relay_sent(void *context)
+{
+	(void)context;
+	relayed.left = 0;
+}
+
+static void relay_take(void *context, const uint8_t *frame, size_t length)
+{
+	(void)context;
+	assert_true(length <= sizeof(relayed.answer));
+	memcpy(relayed.answer, frame, length);
+	relayed.length = length;
+}
+
+/* Sends what is in `relayed.request` over the console and waits for the answer to it. */
+static void relay_run(void)
+{
+	const struct dfucast_frame_source source = {NULL, relay_begin, relay_read, relay_sent};
+	const struct dfucast_frame_sink sink = {NULL, relay_take};
+	uint32_t limit = board_now() + 60000;
+	uint8_t bytes[DFUCAST_FRAMING_SEND_BYTES_MIN];
+	size_t length;
+
+	relayed.length = 0;
+	dfucast_framing_init(&world.framing, DFUCAST_FRAMING_CONSOLE, world.rx_frame, sizeof(world.rx_frame));
+	while (relayed.length == 0 && (int32_t)(board_now() - limit) < 0) {
+		if (world.waiting == 0)
+			world.waiting =
+			    dfucast_framing_send(&world.framing, &source, world.wire, sizeof(world.wire));
+		push_wire();
+		while ((length = beside_uart_to_send(bytes, sizeof(bytes))) > 0)
+			dfucast_framing_recv(&world.framing, bytes, length, &sink);
+		(void)beside_tick();
+		s140_wait(world.sd, board_now() + 1);
+	}
+	assert_true(relayed.length > DFUCAST_SMP_HEADER_BYTES);
+}
+
+static void a_request_is_relayed(void **state)
+{
+	static const struct dfucast_smp_text hello = {"hello", 5};
+	const struct dfucast_smp_id outer = {DFUCAST_SMP_V2, 7}, inner_id = {DFUCAST_SMP_V2, 42};
+
+	(void)state;
+	begin(1, 0, 0);
+	for (uint8_t i = 0; i < 2; i++) {
+		const struct dfucast_ble_address address = {1, {i, 0, 0, 0, 0, 0xC0}};
+		char name[DFUCAST_BLE_ADDRESS_TEXT];
+		uint8_t frame[32];
+		const struct dfucast_smp_fleet_relay relay = {
+		    .id = {name, (uint16_t)dfucast_ble_address_format(&address, name)},
+		    .frame = frame,
+		    .frame_bytes = (uint16_t)dfucast_smp_echo_encode(frame, sizeof(frame), inner_id, hello)};
+		const uint8_t *inner = NULL;
+		size_t inner_bytes = 0;
+		struct dfucast_smp_error error;
+		struct dfucast_smp_text text;
+
+		relayed.left = (size_t)dfucast_smp_fleet_relay_encode(relayed.request,
+								      sizeof(relayed.request), outer, &relay);
+		relay_run();
+		assert_int_equal(dfucast_smp_fleet_relay_answer_decode(
+				     relayed.answer + DFUCAST_SMP_HEADER_BYTES,
+				     relayed.length - DFUCAST_SMP_HEADER_BYTES, &error, &inner, &inner_bytes),
+				 0);
+		assert_int_equal(error.rc, 0);
+		assert_int_equal(inner[6], 42);
+		assert_int_equal(dfucast_smp_echo_decode(inner + DFUCAST_SMP_HEADER_BYTES,
+							 inner_bytes - DFUCAST_SMP_HEADER_BYTES, &error,
+							 &text),
+				 0);
+		assert_int_equal(text.length, 5);
+		assert_memory_equal(text.text, "hello", 5);
+	}
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,6 +519,7 @@ int main(void)
 	    cmocka_unit_test(one_plan_after_another),
 	    cmocka_unit_test(links_of_the_application_are_lent),
 	    cmocka_unit_test(the_scan_names_who_is_there),
+	    cmocka_unit_test(a_request_is_relayed),
 	};
 
 	return cmocka_run_group_tests_name("S140 gateway", tests, NULL, NULL);

@@ -55,10 +55,10 @@ int main(void)
 	if (start() != 0)
 		k_oops(); /* a board that has no radio or no UART: nothing to do here */
 	for (;;) {
-		uint32_t deadline = gateway_poll();
+		uint32_t deadline = gateway_ble_poll();
 
-		show(gateway_is_busy());
-		if (gateway_wants_reset())
+		show(gateway_ble_is_busy());
+		if (gateway_ble_wants_reset())
 			sys_reboot(SYS_REBOOT_COLD);
 		sleep_until(deadline);
 	}
