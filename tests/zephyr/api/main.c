@@ -21,14 +21,13 @@ RING_BUF_DECLARE(ring, 64);
 static const struct bt_uuid_16 uuid = BT_UUID_INIT_16(BT_UUID_GATT_CCC_VAL);
 static const struct gpio_dt_spec led = GPIO_DT_SPEC_GET_OR(DT_ALIAS(led0), gpios, {0});
 static struct k_fifo fifo;
-static const int three[3];
 
 SAME(sem, struct k_sem);
 SAME(heap, struct k_heap);
 SAME(ring, struct ring_buf);
 SAME(K_NO_WAIT, k_timeout_t);
 SAME(DEVICE_DT_GET(DT_CHOSEN(dfucast_host)), const struct device *);
-BUILD_ASSERT(ARRAY_SIZE(three) == 3, "ARRAY_SIZE");
+BUILD_ASSERT(ARRAY_SIZE(((bt_addr_t *)0)->val) == 6, "ARRAY_SIZE");
 BUILD_ASSERT(DT_PROP(DT_CHOSEN(dfucast_host), current_speed) == 1000000, "the overlay's speed");
 BUILD_ASSERT(IS_ENABLED(CONFIG_BT) == 1, "an option that is y");
 BUILD_ASSERT(IS_ENABLED(CONFIG_THAT_IS_NOT_THERE) == 0, "an option that is not there");
