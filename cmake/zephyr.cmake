@@ -47,11 +47,12 @@ function(dfucast_zephyr_surroundings target variant)
   target_compile_options(${target} PRIVATE -include ${header})
   target_compile_definitions(${target} PRIVATE DFUCAST_VERSION="${PROJECT_VERSION}")
   set(fake ${PROJECT_SOURCE_DIR}/tests/fake/zephyr)
-  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/ports/zephyr ${fake}/api ${fake}/${variant})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/ports/zephyr ${fake}/api ${fake}/${variant}
+                             ${PROJECT_SOURCE_DIR}/apps/gateway_ble ${PROJECT_SOURCE_DIR}/apps/gateway_zephyr/src)
 endfunction()
 
 # What CI compiles: port, application, and tests/zephyr/api/main.c, which uses the macros.
-set(DFUCAST_ZEPHYR_APP_SOURCES apps/gateway_zephyr/src/gateway.c apps/gateway_zephyr/src/main.c)
+set(DFUCAST_ZEPHYR_APP_SOURCES apps/gateway_ble/gateway_ble.c apps/gateway_zephyr/src/gateway.c apps/gateway_zephyr/src/main.c)
 function(dfucast_zephyr_objects target variant)
   set(sources ${DFUCAST_PORT_ZEPHYR_SOURCES} ${DFUCAST_ZEPHYR_APP_SOURCES} tests/zephyr/api/main.c)
   if(variant STREQUAL "old")
