@@ -19,7 +19,7 @@ static struct link *link_of(struct s140 *sd, uint16_t handle)
 
 static bool says_busy(struct s140 *sd)
 {
-	if (s140_roll(sd, 12) != 0)
+	if (fake_roll(&sd->clock, 12) != 0)
 		return false;
 	sd->counts.busy++;
 	return true;
@@ -28,15 +28,15 @@ static bool says_busy(struct s140 *sd)
 /* Every call enters and leaves through these. */
 static struct s140 *enter(void)
 {
-	pthread_mutex_lock(&s140_the->air);
+	pthread_mutex_lock(&s140_the->clock.air);
 	return s140_the;
 }
 
 static uint32_t leave(struct s140 *sd, uint32_t result)
 {
 	if (result == NRF_SUCCESS)
-		pthread_cond_signal(&sd->radio_wakes);
-	pthread_mutex_unlock(&sd->air);
+		pthread_cond_signal(&sd->clock.radio_wakes);
+	pthread_mutex_unlock(&sd->clock.air);
 	return result;
 }
 
@@ -46,7 +46,7 @@ static struct link *meant(struct s140 *sd, uint16_t handle)
 	struct link *link = link_of(sd, handle);
 	uint16_t device = sd->config.meant(sd->config.context, handle);
 
-	if (link != NULL && device != S140_NOBODY && device != link->device)
+	if (link != NULL && device != FAKE_NOBODY && device != link->device)
 		sd->counts.misdirected++;
 	return link;
 }
@@ -125,7 +125,7 @@ uint32_t sd_ble_gap_scan_start(ble_gap_scan_params_t const *p_scan_params,
 	sd->scanning = true;
 	sd->scan_paused = false;
 	sd->scan_buffer = p_adv_report_buffer->p_data;
-	s140_arm(sd, &sd->scan_timer, 2, 30);
+	fake_arm(&sd->clock, &sd->scan_timer, 2, 30);
 	return leave(sd, NRF_SUCCESS);
 }
 
@@ -157,7 +157,7 @@ uint32_t sd_ble_gap_connect(ble_gap_addr_t const *p_peer_addr, ble_gap_scan_para
 	sd->connecting = address;
 	sd->connect_params = *p_conn_params;
 	sd->connect_limit = s140_now(sd) + p_scan_params->timeout * 10u;
-	s140_arm(sd, &sd->connect_timer, 3, 40);
+	fake_arm(&sd->clock, &sd->connect_timer, 3, 40);
 	return leave(sd, NRF_SUCCESS);
 }
 
@@ -181,7 +181,7 @@ uint32_t sd_ble_gap_disconnect(uint16_t conn_handle, uint8_t hci_status_code)
 	assert(!sd->config.devices[link->device].owned); /* never the application's */
 	link->reason = 0x16;
 	link->by_us = true;
-	s140_arm(sd, &link->down_timer, 5, 30);
+	fake_arm(&sd->clock, &link->down_timer, 5, 30);
 	return leave(sd, NRF_SUCCESS);
 }
 
@@ -199,10 +199,10 @@ static uint32_t radio_procedure(struct s140 *sd, struct link *link, uint16_t end
 	if (answers)
 		link->wish = 0;
 	if (answers)
-		s140_arm(sd, &link->wish_timer, 1000, 0);
+		fake_arm(&sd->clock, &link->wish_timer, 1000, 0);
 	link->radio_procedure = ends_with;
 	if (ends_with != BLE_GAP_EVT_PHY_UPDATE || !sd->config.devices[link->device].no_phy)
-		s140_arm(sd, &link->radio_timer, 10, 60);
+		fake_arm(&sd->clock, &link->radio_timer, 10, 60);
 	else
 		link->radio_procedure = 0; /* it is never answered */
 	return NRF_SUCCESS;
@@ -244,7 +244,7 @@ uint32_t sd_ble_gap_conn_param_update(uint16_t conn_handle, ble_gap_conn_params_
 			return leave(sd, NRF_ERROR_INVALID_STATE);
 		link->wish = 0;
 		sd->counts.refused++;
-		s140_arm(sd, &link->wish_timer, 1000, 0);
+		fake_arm(&sd->clock, &link->wish_timer, 1000, 0);
 		return leave(sd, NRF_SUCCESS);
 	}
 	assert(p_conn_params->conn_sup_timeout * 8u > 2u * p_conn_params->max_conn_interval);
@@ -273,8 +273,8 @@ uint32_t sd_ble_gap_auth_key_reply(uint16_t conn_handle, uint8_t key_type, uint8
 		assert(p_key[i] >= '0' && p_key[i] <= '9');
 		digits = digits * 10u + p_key[i] - '0';
 	}
-	link->key_right = digits == S140_DIGITS;
-	s140_arm(sd, &link->secure_timer, 50, 200);
+	link->key_right = digits == FAKE_DIGITS;
+	fake_arm(&sd->clock, &link->secure_timer, 50, 200);
 	return leave(sd, NRF_SUCCESS);
 }
 
@@ -287,7 +287,7 @@ uint32_t s140_secure(uint16_t conn_handle)
 		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
 	if (link->secure_timer.runs || says_busy(sd))
 		return leave(sd, NRF_ERROR_BUSY);
-	s140_arm(sd, &link->secure_timer, 50, 200);
+	fake_arm(&sd->clock, &link->secure_timer, 50, 200);
 	return leave(sd, NRF_SUCCESS);
 }
 
@@ -298,7 +298,7 @@ static uint32_t procedure(struct s140 *sd, struct link *link, uint16_t ends_with
 	if (link->procedure != 0 || says_busy(sd))
 		return NRF_ERROR_BUSY;
 	link->procedure = ends_with;
-	s140_arm(sd, &link->procedure_timer, 5, 40);
+	fake_arm(&sd->clock, &link->procedure_timer, 5, 40);
 	return NRF_SUCCESS;
 }
 
@@ -366,11 +366,11 @@ static uint32_t write_command(struct s140 *sd, struct link *link, ble_gattc_writ
 	}
 	if (says_busy(sd))
 		return NRF_ERROR_BUSY;
-	assert(write->len > 0 && write->handle == VALUE);
+	assert(write->len > 0 && write->handle == FAKE_VALUE);
 	link->queue[link->queued].length = write->len;
 	memcpy(link->queue[link->queued].bytes, write->p_value, write->len);
 	if (link->queued++ == 0)
-		s140_arm(sd, &link->write_timer, 0, 7);
+		fake_arm(&sd->clock, &link->write_timer, 0, 7);
 	return NRF_SUCCESS;
 }
 
@@ -384,7 +384,7 @@ uint32_t sd_ble_gattc_write(uint16_t conn_handle, ble_gattc_write_params_t const
 		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
 	if (p_write_params->write_op == BLE_GATT_OP_WRITE_CMD)
 		return leave(sd, write_command(sd, link, p_write_params));
-	assert(p_write_params->handle == CCC && p_write_params->len == 2);
+	assert(p_write_params->handle == FAKE_CCC && p_write_params->len == 2);
 	result = procedure(sd, link, BLE_GATTC_EVT_WRITE_RSP);
 	if (result == NRF_SUCCESS)
 		link->subscribe = p_write_params->p_value[0] != 0;
@@ -404,7 +404,7 @@ uint32_t sd_ble_gatts_exchange_mtu_reply(uint16_t conn_handle, uint16_t server_r
 	if (says_busy(sd))
 		return leave(sd, NRF_ERROR_BUSY);
 	link->wish = 0;
-	s140_arm(sd, &link->wish_timer, 1000, 0);
+	fake_arm(&sd->clock, &link->wish_timer, 1000, 0);
 	link->mtu = sd->config.devices[link->device].mtu;
 	link->mtu = link->mtu < S140_MTU_MAX ? link->mtu : S140_MTU_MAX;
 	return leave(sd, NRF_SUCCESS);

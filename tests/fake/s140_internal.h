@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the fake's files share. s140.c: clock, thread, interrupt, sleep. s140_radio.c: what happens on air.
+ * What the fake's files share. s140.c: interrupt, sleep. s140_radio.c: what happens on air.
  * s140_calls.c: the SoftDevice's calls.
  *
- * Two locks: `door` is the event interrupt's mask, `air` guards everything the SoftDevice itself holds (its calls are
+ * Two locks: `door` is the event interrupt's mask, the clock's `air` guards everything the SoftDevice itself holds (its calls are
  * supervisor calls, which nothing of the program interrupts). `door` is always taken first.
  */
 #ifndef FAKE_S140_INTERNAL_H
 #define FAKE_S140_INTERNAL_H
 
+#include "clock.h"
 #include "s140.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stddef.h>
 
 #define EVENTS_MAX 512u
@@ -21,18 +20,10 @@
 #define QUEUE_MAX 8u
 #define VALUE_MAX (S140_MTU_MAX - 3u)
 
-/* The SMP server's attributes, and one of the application's. */
-enum { SERVICE = 0x10, DECLARATION = 0x11, VALUE = 0x12, CCC = 0x13, LAST = 0x13, OTHER_VALUE = 0x22 };
-
 enum link_state {
 	LINK_FREE,
 	LINK_UP,
 	LINK_GONE, /* DISCONNECTED is in the queue */
-};
-
-struct timer {
-	bool runs;
-	uint32_t when;
 };
 
 struct value {
@@ -70,37 +61,25 @@ struct link {
 	bool key_asked, key_right;
 	uint8_t queued; /* writes without response */
 	struct value queue[QUEUE_MAX];
-	struct timer procedure_timer, radio_timer, write_timer, notify_timer, down_timer, wish_timer,
+	struct fake_timer procedure_timer, radio_timer, write_timer, notify_timer, down_timer, wish_timer,
 	    secure_timer;
-	struct timer notice_timer; /* the application's own notifications */
-	uint8_t answer[4096];
-	size_t answer_length;
-	size_t answer_position;
+	struct fake_timer notice_timer; /* the application's own notifications */
+	struct fake_answer answer;
 	struct value last; /* notification: comes again, too late */
 };
 
 struct s140 {
 	struct s140_config config;
-	struct s140_counts counts;
-	pthread_t thread;
+	struct fake_counts counts;
+	struct fake_clock clock;
 	pthread_mutex_t door;
-	pthread_mutex_t air;
-	pthread_cond_t radio_wakes;
-	pthread_cond_t program_wakes;
-	_Atomic uint32_t clock;
-	uint64_t random;
-	uint32_t leash;    /* the clock may run to here while the program works */
-	uint32_t deadline; /* of the sleeping program */
-	bool sleeping;
-	bool woken;
 	bool irq;
-	bool stop;
 	bool scanning;
 	bool scan_paused;
 	uint8_t *scan_buffer;
 	uint16_t scan_next; /* device that is heard next */
-	struct timer scan_timer;
-	struct timer connect_timer;
+	struct fake_timer scan_timer;
+	struct fake_timer connect_timer;
 	uint32_t connect_limit;
 	uint16_t connecting; /* address */
 	ble_gap_conn_params_t connect_params;
@@ -108,18 +87,14 @@ struct s140 {
 	uint16_t free_handles[S140_LINKS_MAX]; /* the one freed last is given out first */
 	uint16_t free_count;
 	uint8_t uuid_bases;
-	uint8_t *drops;             /* for each device */
-	struct timer *owned_timers; /* for each device: the application connects it again */
+	uint8_t *drops;                  /* for each device */
+	struct fake_timer *owned_timers; /* for each device: the application connects it again */
 	struct event events[EVENTS_MAX];
 	uint32_t event_first;
 	uint32_t event_count;
 };
 
 /* s140.c */
-uint32_t s140_roll(struct s140 *sd, uint32_t below);
-bool s140_reached(uint32_t now, uint32_t when);
-void s140_arm(struct s140 *sd, struct timer *timer, uint32_t least_ms, uint32_t spread_ms);
-bool s140_fires(const struct s140 *sd, struct timer *timer);
 /* A new event of @p bytes, header included, zeroed; marks the interrupt. */
 ble_evt_t *s140_push(struct s140 *sd, uint16_t id, uint16_t handle, size_t bytes);
 

@@ -9,8 +9,6 @@
 #include <string.h>
 
 #define WISH_PATIENCE_MS 10000u
-#define NOTICE_MS 1000u
-#define HCI_TIMEOUT 0x08u
 
 static struct sim_peer *peer_of(struct s140 *sd, const struct link *link)
 {
@@ -29,9 +27,7 @@ bool s140_is_linked(const struct s140 *sd, uint16_t device)
 static void address_of(uint16_t device, ble_gap_addr_t *address)
 {
 	address->addr_type = 1;
-	address->addr[0] = (uint8_t)device;
-	address->addr[1] = (uint8_t)(device >> 8);
-	address->addr[5] = 0xC0;
+	fake_address(device, address->addr);
 }
 
 /* ---- connections ---- */
@@ -61,13 +57,13 @@ static void come_too_late(struct s140 *sd, uint16_t handle, const struct value *
 {
 	sent_event(sd, handle, 1);
 	if (last->length != 0)
-		notify_event(sd, handle, VALUE, last->bytes, last->length);
+		notify_event(sd, handle, FAKE_VALUE, last->bytes, last->length);
 	sd->counts.late++;
 }
 
 static void connected(struct s140 *sd, uint16_t device, const ble_gap_conn_params_t *params)
 {
-	const struct s140_device *config = &sd->config.devices[device];
+	const struct fake_device *config = &sd->config.devices[device];
 	uint16_t handle = sd->free_handles[--sd->free_count];
 	struct link *link = &sd->links[handle];
 	uint16_t before = link->device_before;
@@ -83,9 +79,9 @@ static void connected(struct s140 *sd, uint16_t device, const ble_gap_conn_param
 	link->wishes_left = config->params_wishes;
 	link->phy_wish = link->length_wish = link->mtu_wish = config->asks;
 	link->security_wish = config->wants_security;
-	s140_arm(sd, &link->wish_timer, 20, 1500);
+	fake_arm(&sd->clock, &link->wish_timer, 20, 1500);
 	if (config->owned)
-		s140_arm(sd, &link->notice_timer, NOTICE_MS, 0);
+		fake_arm(&sd->clock, &link->notice_timer, FAKE_NOTICE_MS, 0);
 	event = s140_push(sd, BLE_GAP_EVT_CONNECTED, handle, S140_GAP_BYTES(connected));
 	address_of(device, &event->evt.gap_evt.params.connected.peer_addr);
 	event->evt.gap_evt.params.connected.role = BLE_GAP_ROLE_CENTRAL;
@@ -93,31 +89,31 @@ static void connected(struct s140 *sd, uint16_t device, const ble_gap_conn_param
 	sd->counts.connects++;
 	if (before != 0 && before != link->device_before) {
 		sd->counts.reused++;
-		if (s140_roll(sd, 2) == 0)
+		if (fake_roll(&sd->clock, 2) == 0)
 			come_too_late(sd, handle, &last);
 	}
-	if (sd->drops[device] < sd->config.drops_max && s140_roll(sd, 2) == 0) {
+	if (sd->drops[device] < sd->config.drops_max && fake_roll(&sd->clock, 2) == 0) {
 		sd->drops[device]++;
 		sd->counts.drops++;
-		link->reason = HCI_TIMEOUT;
-		s140_arm(sd, &link->down_timer, 1, 1500);
+		link->reason = FAKE_HCI_TIMEOUT;
+		fake_arm(&sd->clock, &link->down_timer, 1, 1500);
 	}
 }
 
 static void connect_step(struct s140 *sd)
 {
-	if (!s140_fires(sd, &sd->connect_timer))
+	if (!fake_fires(&sd->clock, &sd->connect_timer))
 		return;
 	if (sim_peer_connectable(sd->config.devices[sd->connecting].peer) && sd->free_count > 0 &&
 	    !s140_is_linked(sd, sd->connecting)) {
 		connected(sd, sd->connecting, &sd->connect_params);
-	} else if (s140_reached(s140_now(sd), sd->connect_limit)) {
+	} else if (fake_reached(s140_now(sd), sd->connect_limit)) {
 		ble_evt_t *event =
 		    s140_push(sd, BLE_GAP_EVT_TIMEOUT, BLE_CONN_HANDLE_INVALID, S140_GAP_BYTES(timeout));
 
 		event->evt.gap_evt.params.timeout.src = BLE_GAP_TIMEOUT_SRC_CONN;
 	} else {
-		s140_arm(sd, &sd->connect_timer, 20, 20);
+		fake_arm(&sd->clock, &sd->connect_timer, 20, 20);
 	}
 }
 
@@ -127,12 +123,12 @@ static void owned_step(struct s140 *sd)
 	const ble_gap_conn_params_t params = {80, 80, 0, 500};
 
 	for (uint16_t i = 0; i < sd->config.count; i++) {
-		if (!s140_fires(sd, &sd->owned_timers[i]))
+		if (!fake_fires(&sd->clock, &sd->owned_timers[i]))
 			continue;
 		if (sim_peer_connectable(sd->config.devices[i].peer) && sd->free_count > 0)
 			connected(sd, i, &params);
 		else
-			s140_arm(sd, &sd->owned_timers[i], 100, 100);
+			fake_arm(&sd->clock, &sd->owned_timers[i], 100, 100);
 	}
 }
 
@@ -145,33 +141,31 @@ static void link_down(struct s140 *sd, uint16_t handle)
 	sim_peer_disconnect(peer_of(sd, link));
 	link->state = LINK_GONE;
 	if (sd->config.devices[link->device].owned)
-		s140_arm(sd, &sd->owned_timers[link->device], 100, 400);
+		fake_arm(&sd->clock, &sd->owned_timers[link->device], 100, 400);
 }
 
 /* ---- advertisements ---- */
 
 static void report(struct s140 *sd, uint16_t device)
 {
-	static const uint8_t data[] = {2,    0x01, 0x06, 17,   0x07, 0x84, 0xAA, 0x60, 0x74, 0x52, 0x8A,
-				       0x8B, 0x86, 0xD3, 0x4C, 0xB7, 0x1D, 0x1D, 0xDC, 0x53, 0x8D};
 	ble_evt_t *event =
 	    s140_push(sd, BLE_GAP_EVT_ADV_REPORT, BLE_CONN_HANDLE_INVALID, S140_GAP_BYTES(adv_report));
 	ble_gap_evt_adv_report_t *adv = &event->evt.gap_evt.params.adv_report;
 
 	adv->type.connectable = 1;
 	address_of(device, &adv->peer_addr);
-	adv->rssi = -70;
-	memcpy(sd->scan_buffer, data, sizeof(data));
-	adv->data = (ble_data_t){sd->scan_buffer, sizeof(data)};
+	adv->rssi = FAKE_RSSI;
+	memcpy(sd->scan_buffer, fake_advertisement, sizeof(fake_advertisement));
+	adv->data = (ble_data_t){sd->scan_buffer, sizeof(fake_advertisement)};
 	sd->scan_paused = true;
 	sd->counts.reports++;
 }
 
 static void scan_step(struct s140 *sd)
 {
-	if (!sd->scanning || sd->scan_paused || !s140_fires(sd, &sd->scan_timer))
+	if (!sd->scanning || sd->scan_paused || !fake_fires(&sd->clock, &sd->scan_timer))
 		return;
-	s140_arm(sd, &sd->scan_timer, 2, 30);
+	fake_arm(&sd->clock, &sd->scan_timer, 2, 30);
 	for (uint16_t i = 0; i < sd->config.count && sd->event_count < EVENTS_FULL; i++) {
 		uint16_t device = (uint16_t)((sd->scan_next + i) % sd->config.count);
 
@@ -198,19 +192,19 @@ static void discovered(struct s140 *sd, uint16_t handle)
 
 	if (there && link->procedure == BLE_GATTC_EVT_PRIM_SRVC_DISC_RSP) {
 		event->params.prim_srvc_disc_rsp.count = 1;
-		event->params.prim_srvc_disc_rsp.services[0].handle_range.start_handle = SERVICE;
-		event->params.prim_srvc_disc_rsp.services[0].handle_range.end_handle = LAST;
+		event->params.prim_srvc_disc_rsp.services[0].handle_range.start_handle = FAKE_SERVICE;
+		event->params.prim_srvc_disc_rsp.services[0].handle_range.end_handle = FAKE_LAST;
 	} else if (there && link->procedure == BLE_GATTC_EVT_CHAR_DISC_RSP &&
-		   link->range_start <= DECLARATION && link->range_end >= VALUE) {
+		   link->range_start <= FAKE_DECLARATION && link->range_end >= FAKE_VALUE) {
 		event->params.char_disc_rsp.count = 1;
 		event->params.char_disc_rsp.chars[0].uuid.uuid = 0x7828;
 		event->params.char_disc_rsp.chars[0].uuid.type = 3; /* the second base that was added */
-		event->params.char_disc_rsp.chars[0].handle_decl = DECLARATION;
-		event->params.char_disc_rsp.chars[0].handle_value = VALUE;
-	} else if (there && link->procedure == BLE_GATTC_EVT_DESC_DISC_RSP && link->range_start <= CCC &&
-		   link->range_end >= CCC) {
+		event->params.char_disc_rsp.chars[0].handle_decl = FAKE_DECLARATION;
+		event->params.char_disc_rsp.chars[0].handle_value = FAKE_VALUE;
+	} else if (there && link->procedure == BLE_GATTC_EVT_DESC_DISC_RSP && link->range_start <= FAKE_CCC &&
+		   link->range_end >= FAKE_CCC) {
 		event->params.desc_disc_rsp.count = 1;
-		event->params.desc_disc_rsp.descs[0].handle = CCC;
+		event->params.desc_disc_rsp.descs[0].handle = FAKE_CCC;
 		event->params.desc_disc_rsp.descs[0].uuid.uuid = 0x2902;
 		event->params.desc_disc_rsp.descs[0].uuid.type = BLE_UUID_TYPE_BLE;
 	} else {
@@ -222,11 +216,9 @@ static void written(struct s140 *sd, uint16_t handle)
 {
 	struct link *link = &sd->links[handle];
 	ble_gattc_evt_t *event = gattc(sd, handle, BLE_GATTC_EVT_WRITE_RSP, S140_GATTC_BYTES(write_rsp));
-	uint8_t security = sd->config.devices[link->device].security;
 
-	event->params.write_rsp.handle = CCC;
-	if ((security == S140_ASKS || security == S140_REFUSES || security == S140_PASSKEY) &&
-	    !link->encrypted) {
+	event->params.write_rsp.handle = FAKE_CCC;
+	if (fake_ccc_needs_security(&sd->config.devices[link->device], link->encrypted)) {
 		event->gatt_status = 0x0105; /* insufficient authentication */
 		return;
 	}
@@ -286,15 +278,16 @@ static void end_pairing(struct s140 *sd, uint16_t handle)
 {
 	struct link *link = &sd->links[handle];
 	uint8_t security = sd->config.devices[link->device].security;
-	bool success = security != S140_REFUSES && (security != S140_PASSKEY || link->key_right);
+	bool success = fake_pairs(&sd->config.devices[link->device], link->key_right);
 	ble_gap_evt_t *event;
 
-	if (security == S140_PASSKEY && !link->key_asked) {
+	if (security == FAKE_PASSKEY && !link->key_asked) {
 		event = &s140_push(sd, BLE_GAP_EVT_AUTH_KEY_REQUEST, handle, S140_GAP_BYTES(auth_key_request))
 			     ->evt.gap_evt;
 		event->params.auth_key_request.key_type = BLE_GAP_AUTH_KEY_TYPE_PASSKEY;
 		link->key_asked = true;
-		s140_arm(sd, &link->secure_timer, 30000, 0); /* SMP's patience, unless it is answered */
+		fake_arm(&sd->clock, &link->secure_timer, 30000,
+			 0); /* SMP's patience, unless it is answered */
 		return;
 	}
 	sd->counts.pairings++;
@@ -317,9 +310,9 @@ static void wish_of(struct s140 *sd, struct link *link, uint16_t handle, uint16_
 
 	link->wish = id;
 	sd->counts.wishes++;
-	if (id == BLE_GAP_EVT_CONN_PARAM_UPDATE_REQUEST) /* smp_svr's: 7.5 … 11.25 ms, 420 ms */
-		event->evt.gap_evt.params.conn_param_update_request.conn_params =
-		    (ble_gap_conn_params_t){6, 9, 0, 42};
+	if (id == BLE_GAP_EVT_CONN_PARAM_UPDATE_REQUEST)
+		event->evt.gap_evt.params.conn_param_update_request.conn_params = (ble_gap_conn_params_t){
+		    FAKE_WISH_INTERVAL_MIN, FAKE_WISH_INTERVAL_MAX, 0, FAKE_WISH_TIMEOUT};
 	else if (id == BLE_GATTS_EVT_EXCHANGE_MTU_REQUEST)
 		event->evt.gatts_evt.params.exchange_mtu_request.client_rx_mtu =
 		    sd->config.devices[link->device].mtu;
@@ -329,7 +322,7 @@ static void wish_step(struct s140 *sd, uint16_t handle)
 {
 	struct link *link = &sd->links[handle];
 
-	if (!s140_fires(sd, &link->wish_timer))
+	if (!fake_fires(&sd->clock, &link->wish_timer))
 		return;
 	if (link->security_wish) {
 		link->security_wish = false; /* wants no answer of its own */
@@ -338,7 +331,7 @@ static void wish_step(struct s140 *sd, uint16_t handle)
 		sd->counts.unanswered++;
 		link->wish = 0;
 	} else if (link->radio_procedure != 0) {
-		s140_arm(sd, &link->wish_timer, 20, 20);
+		fake_arm(&sd->clock, &link->wish_timer, 20, 20);
 		return;
 	} else if (link->phy_wish) {
 		link->phy_wish = false;
@@ -359,7 +352,7 @@ static void wish_step(struct s140 *sd, uint16_t handle)
 	} else {
 		return;
 	}
-	s140_arm(sd, &link->wish_timer, link->wish != 0 ? WISH_PATIENCE_MS : 100, 0);
+	fake_arm(&sd->clock, &link->wish_timer, link->wish != 0 ? WISH_PATIENCE_MS : 100, 0);
 }
 
 /* ---- values ---- */
@@ -368,8 +361,8 @@ static void wish_step(struct s140 *sd, uint16_t handle)
 static void write_step(struct s140 *sd, uint16_t handle)
 {
 	struct link *link = &sd->links[handle];
-	uint8_t count = s140_roll(sd, 2) == 0 ? 1 : link->queued;
-	bool silent = sd->config.devices[link->device].security == S140_SILENT && !link->encrypted;
+	uint8_t count = fake_roll(&sd->clock, 2) == 0 ? 1 : link->queued;
+	bool silent = fake_is_deaf(&sd->config.devices[link->device], link->encrypted);
 
 	for (uint8_t i = 0; i < count; i++) {
 		if (silent)
@@ -381,33 +374,31 @@ static void write_step(struct s140 *sd, uint16_t handle)
 	link->queued = (uint8_t)(link->queued - count);
 	memmove(link->queue, link->queue + count, link->queued * sizeof(link->queue[0]));
 	if (link->queued > 0)
-		s140_arm(sd, &link->write_timer, 1, 7);
+		fake_arm(&sd->clock, &link->write_timer, 1, 7);
 	sent_event(sd, handle, count);
 }
 
 static void notify(struct s140 *sd, uint16_t handle)
 {
 	struct link *link = &sd->links[handle];
-	size_t part = link->answer_length - link->answer_position;
+	const uint8_t *bytes;
+	size_t part = fake_answer_part(&link->answer, link->mtu, &bytes);
 
-	if (part > link->mtu - 3u)
-		part = link->mtu - 3u;
 	if (link->subscribed) {
 		link->last.length = (uint16_t)part;
-		memcpy(link->last.bytes, link->answer + link->answer_position, part);
-		notify_event(sd, handle, VALUE, link->last.bytes, part);
+		memcpy(link->last.bytes, bytes, part);
+		notify_event(sd, handle, FAKE_VALUE, link->last.bytes, part);
 	}
-	link->answer_position += part;
 }
 
 static void notice_step(struct s140 *sd, uint16_t handle)
 {
 	static const uint8_t measured[4] = {0x17, 0, 0, 0};
 
-	if (!s140_fires(sd, &sd->links[handle].notice_timer))
+	if (!fake_fires(&sd->clock, &sd->links[handle].notice_timer))
 		return;
-	s140_arm(sd, &sd->links[handle].notice_timer, NOTICE_MS, 0);
-	notify_event(sd, handle, OTHER_VALUE, measured, sizeof(measured));
+	fake_arm(&sd->clock, &sd->links[handle].notice_timer, FAKE_NOTICE_MS, 0);
+	notify_event(sd, handle, FAKE_OTHER_VALUE, measured, sizeof(measured));
 	sd->counts.notices++;
 }
 
@@ -417,76 +408,54 @@ static void link_step(struct s140 *sd, uint16_t handle)
 	struct sim_peer *peer = peer_of(sd, link);
 
 	if (!sim_peer_connectable(peer) && link->reason == 0) {
-		link->reason = HCI_TIMEOUT; /* it reset: the link dies of silence */
-		s140_arm(sd, &link->down_timer, link->params.conn_sup_timeout * 10u, 0);
+		link->reason = FAKE_HCI_TIMEOUT; /* it reset: the link dies of silence */
+		fake_arm(&sd->clock, &link->down_timer, link->params.conn_sup_timeout * 10u, 0);
 	}
-	if (s140_fires(sd, &link->down_timer)) {
+	if (fake_fires(&sd->clock, &link->down_timer)) {
 		link_down(sd, handle);
 		return;
 	}
 	if (!sim_peer_connectable(peer))
 		return;
-	if (s140_fires(sd, &link->write_timer))
+	if (fake_fires(&sd->clock, &link->write_timer))
 		write_step(sd, handle);
-	if (s140_fires(sd, &link->procedure_timer))
+	if (fake_fires(&sd->clock, &link->procedure_timer))
 		end_procedure(sd, handle);
-	if (s140_fires(sd, &link->radio_timer))
+	if (fake_fires(&sd->clock, &link->radio_timer))
 		end_radio_procedure(sd, handle);
-	if (s140_fires(sd, &link->secure_timer))
+	if (fake_fires(&sd->clock, &link->secure_timer))
 		end_pairing(sd, handle);
 	wish_step(sd, handle);
 	notice_step(sd, handle);
-	if (link->answer_position == link->answer_length) {
-		link->answer_position = 0;
-		link->answer_length = sim_peer_answer(peer, link->answer, sizeof(link->answer), s140_now(sd));
-		if (link->answer_length != 0)
-			s140_arm(sd, &link->notify_timer, 1, 7);
-	}
-	if (sd->event_count < EVENTS_FULL && s140_fires(sd, &link->notify_timer)) {
+	if (fake_answer_next(&link->answer, peer, s140_now(sd)))
+		fake_arm(&sd->clock, &link->notify_timer, 1, 7);
+	if (sd->event_count < EVENTS_FULL && fake_fires(&sd->clock, &link->notify_timer)) {
 		notify(sd, handle);
-		if (link->answer_position < link->answer_length)
-			s140_arm(sd, &link->notify_timer, 1, 7);
+		if (fake_answer_waits(&link->answer))
+			fake_arm(&sd->clock, &link->notify_timer, 1, 7);
 	}
 }
 
 /* ---- time ---- */
 
-static void earlier(uint32_t now, uint32_t *next, uint32_t when)
-{
-	/* What is late comes with the next tick of the clock. */
-	if (s140_reached(now, when))
-		when = now + 1;
-	if ((int32_t)(when - *next) < 0)
-		*next = when;
-}
-
-static void earlier_timer(uint32_t now, uint32_t *next, const struct timer *timer)
-{
-	if (timer->runs)
-		earlier(now, next, timer->when);
-}
-
 static void earlier_link(uint32_t now, uint32_t *next, const struct link *link)
 {
-	earlier_timer(now, next, &link->down_timer);
-	earlier_timer(now, next, &link->write_timer);
-	earlier_timer(now, next, &link->procedure_timer);
-	earlier_timer(now, next, &link->radio_timer);
-	earlier_timer(now, next, &link->secure_timer);
-	earlier_timer(now, next, &link->notify_timer);
-	earlier_timer(now, next, &link->wish_timer);
-	earlier_timer(now, next, &link->notice_timer);
+	fake_earlier_timer(now, next, &link->down_timer);
+	fake_earlier_timer(now, next, &link->write_timer);
+	fake_earlier_timer(now, next, &link->procedure_timer);
+	fake_earlier_timer(now, next, &link->radio_timer);
+	fake_earlier_timer(now, next, &link->secure_timer);
+	fake_earlier_timer(now, next, &link->notify_timer);
+	fake_earlier_timer(now, next, &link->wish_timer);
+	fake_earlier_timer(now, next, &link->notice_timer);
 }
 
 uint32_t s140_radio_step(struct s140 *sd)
 {
 	uint32_t now = s140_now(sd);
 	uint32_t next = now + 1000;
-	uint32_t when;
 
-	for (uint16_t i = 0; i < sd->config.count; i++) {
-		sim_peer_tick(sd->config.devices[i].peer, now);
-	}
+	fake_devices_tick(sd->config.devices, sd->config.count, now);
 	connect_step(sd);
 	owned_step(sd);
 	scan_step(sd);
@@ -494,14 +463,12 @@ uint32_t s140_radio_step(struct s140 *sd)
 		if (sd->links[i].state == LINK_UP)
 			link_step(sd, i);
 	}
-	for (uint16_t i = 0; i < sd->config.count; i++) {
-		if (sim_peer_deadline(sd->config.devices[i].peer, &when))
-			earlier(now, &next, when);
-		earlier_timer(now, &next, &sd->owned_timers[i]);
-	}
-	earlier_timer(now, &next, &sd->connect_timer);
+	fake_devices_earlier(sd->config.devices, sd->config.count, now, &next);
+	for (uint16_t i = 0; i < sd->config.count; i++)
+		fake_earlier_timer(now, &next, &sd->owned_timers[i]);
+	fake_earlier_timer(now, &next, &sd->connect_timer);
 	if (sd->scanning && !sd->scan_paused)
-		earlier_timer(now, &next, &sd->scan_timer);
+		fake_earlier_timer(now, &next, &sd->scan_timer);
 	for (uint16_t i = 0; i < S140_LINKS_MAX; i++) {
 		if (sd->links[i].state == LINK_UP)
 			earlier_link(now, &next, &sd->links[i]);

@@ -34,8 +34,8 @@ void dfucast_port_assert_failed(const char *file, int line)
 static struct {
 	struct s140 *sd;
 	struct sim_peer peers[DEVICES];
-	struct s140_device radio_devices[DEVICES];
-	struct s140_counts counts;
+	struct fake_device radio_devices[DEVICES];
+	struct fake_counts counts;
 	struct core_image announced;
 	uint8_t image[IMAGE_BYTES], factory[FACTORY_BYTES], hashed[IMAGE_BYTES];
 	size_t hashed_bytes;
@@ -136,7 +136,7 @@ static uint16_t meant(void *context, uint16_t handle)
 {
 	(void)context;
 	(void)handle;
-	return S140_NOBODY; /* tests/sim/s140_test.c looks into that */
+	return FAKE_NOBODY; /* tests/sim/s140_test.c looks into that */
 }
 
 static void prepare(uint64_t seed)
@@ -174,7 +174,7 @@ static void prepare(uint64_t seed)
 	for (uint16_t i = 0; i < DEVICES; i++) {
 		sim_peer_init(&world.peers[i], &peer, world.factory, FACTORY_BYTES, 0);
 		world.radio_devices[i] =
-		    (struct s140_device){.peer = &world.peers[i], .mtu = 247, .owned = i < OWNED};
+		    (struct fake_device){.peer = &world.peers[i], .mtu = 247, .owned = i < OWNED};
 	}
 	world.sd = s140_start(&config);
 	assert_int_equal(core_start(&app), NRF_SUCCESS);

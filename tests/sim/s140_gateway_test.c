@@ -40,8 +40,8 @@ void dfucast_port_assert_failed(const char *file, int line)
 static struct {
 	struct s140 *sd;
 	struct sim_peer peers[DEVICES];
-	struct s140_device radio_devices[DEVICES];
-	struct s140_counts counts;
+	struct fake_device radio_devices[DEVICES];
+	struct fake_counts counts;
 	uint8_t image[IMAGE_BYTES];
 	uint8_t factory[FACTORY_BYTES];
 	uint8_t sha[32], hash[32];
@@ -174,7 +174,7 @@ static uint16_t meant(void *context, uint16_t handle)
 		if (conn->state >= CENTRAL_SETUP && conn->handle.index == handle)
 			return central->config.targets[conn->target].address.bytes[0];
 	}
-	return S140_NOBODY;
+	return FAKE_NOBODY;
 }
 
 /* ---- the host ---- */
@@ -250,7 +250,7 @@ static void host_begin(uint16_t first, uint16_t count)
 
 		world.targets[i] = (struct dfucast_smp_fleet_target){
 		    .id = {world.texts[i], (uint16_t)dfucast_ble_address_format(&address, world.texts[i])},
-		    .passkey = first + i == PAIRED ? S140_DIGITS : DFUCAST_SMP_FLEET_NO_PASSKEY};
+		    .passkey = first + i == PAIRED ? FAKE_DIGITS : DFUCAST_SMP_FLEET_NO_PASSKEY};
 	}
 	world.done = world.reports = 0;
 	dfucast_framing_init(&world.framing, DFUCAST_FRAMING_CONSOLE, world.rx_frame, sizeof(world.rx_frame));
@@ -307,9 +307,9 @@ static void begin(uint64_t seed, uint8_t drops, uint16_t owned)
 	for (uint16_t i = 0; i < DEVICES; i++) {
 		sim_peer_init(&world.peers[i], &peer, world.factory, FACTORY_BYTES, 0);
 		world.radio_devices[i] =
-		    (struct s140_device){.peer = &world.peers[i], .mtu = mtus[i % 3], .owned = i < owned};
+		    (struct fake_device){.peer = &world.peers[i], .mtu = mtus[i % 3], .owned = i < owned};
 	}
-	world.radio_devices[PAIRED].security = S140_PASSKEY;
+	world.radio_devices[PAIRED].security = FAKE_PASSKEY;
 	world.sd = s140_start(&config);
 	uint32_t ram_start = 0x20010000;
 

@@ -55,7 +55,7 @@ struct setup {
 struct world {
 	struct setup setup;
 	struct sim_peer peers[DEVICES_MAX];
-	struct s140_device radio_devices[DEVICES_MAX];
+	struct fake_device radio_devices[DEVICES_MAX];
 	struct dfucast_update devices[DEVICES_MAX];
 	struct dfucast_cast_target targets[DEVICES_MAX];
 	struct dfucast_cast cast;
@@ -70,7 +70,7 @@ struct world {
 	uintptr_t queue[QUEUE_BYTES / sizeof(uintptr_t)];
 	uint32_t notices; /* the application's own notifications that reached it */
 	uint32_t now;
-	struct s140_counts counts;
+	struct fake_counts counts;
 	uint8_t ring[RING_BYTES];
 	uint8_t image[IMAGE_BYTES];
 	uint8_t factory[FACTORY_BYTES];
@@ -79,32 +79,32 @@ struct world {
 };
 
 /* What all seeds together must have met: a fake that never was awkward would prove nothing. */
-static struct s140_counts total;
+static struct fake_counts total;
 static uint32_t total_strays, total_starvations, total_lost;
 
 static void prepare_radio_device(struct world *world, uint16_t i)
 {
 	static const uint16_t mtus[] = {247, 498, 23};
-	struct s140_device *device = &world->radio_devices[i];
+	struct fake_device *device = &world->radio_devices[i];
 
-	*device = (struct s140_device){.peer = &world->peers[i], .mtu = mtus[i % 3]};
+	*device = (struct fake_device){.peer = &world->peers[i], .mtu = mtus[i % 3]};
 	device->owned = i < world->setup.owned;
 	if (world->setup.awkward) {
 		device->params_wishes = 3;
 		device->asks = i % 2 == 0;
 		device->no_phy = i % 5 == 1;
 		device->wants_security = i % 3 == 0;
-		device->security = i % 4 == 1   ? S140_ASKS
-				   : i % 4 == 3 ? S140_SILENT
-				   : i % 8 == 6 ? S140_PASSKEY
-						: S140_OPEN;
+		device->security = i % 4 == 1   ? FAKE_ASKS
+				   : i % 4 == 3 ? FAKE_SILENT
+				   : i % 8 == 6 ? FAKE_PASSKEY
+						: FAKE_OPEN;
 	}
 	if (world->setup.odd && i == 0)
-		device->security = S140_REFUSES;
+		device->security = FAKE_REFUSES;
 	if (world->setup.odd && i == 1)
 		device->no_service = true;
 	if (world->setup.odd && i == 2)
-		device->security = S140_PASSKEY; /* which nobody knows */
+		device->security = FAKE_PASSKEY; /* which nobody knows */
 }
 
 static void prepare_peers(struct world *world)
@@ -219,7 +219,7 @@ static uint16_t meant(void *context, uint16_t handle)
 		    conn->handle.index == handle)
 			return conn->target;
 	}
-	return S140_NOBODY;
+	return FAKE_NOBODY;
 }
 
 /* What peripherals ask of the application's links while they are not lent, it answers, as its modules would. */
@@ -290,7 +290,7 @@ static void prepare_port(struct world *world)
 		world->ble_targets[i].address =
 		    (struct dfucast_ble_address){1, {(uint8_t)i, 0, 0, 0, 0, 0xC0}};
 		world->ble_targets[i].passkey = world->setup.odd && i == 2 ? 1u + 123456u
-						: i % 8 == 6               ? S140_DIGITS + 1u
+						: i % 8 == 6               ? FAKE_DIGITS + 1u
 									   : DFUCAST_BLE_NO_PASSKEY;
 		world->ble_targets[i].flags =
 		    (uint8_t)(DFUCAST_BLE_TARGET_PINNED |
@@ -399,7 +399,7 @@ static void check_links(const struct world *world)
 
 static void add_up(const struct world *world)
 {
-	const struct s140_counts *counts = &world->counts;
+	const struct fake_counts *counts = &world->counts;
 
 	total.drops += counts->drops;
 	total.busy += counts->busy;
