@@ -59,6 +59,7 @@ struct dfucast_smp_image_list {
 	struct dfucast_smp_slot slots[DFUCAST_SMP_IMG_SLOTS_MAX];
 	uint8_t count;         /**< entries in `slots` */
 	bool truncated;        /**< the answer listed more */
+	bool has_images;       /**< every server sends it, be it empty: without it this is no list */
 	bool has_split_status; /**< absent with frugal lists and in MCUboot serial recovery */
 };
 

@@ -210,7 +210,7 @@ struct dfucast_update {
 	uint8_t stalls;  /**< answers without progress since the last progress */
 	uint8_t reconnects : 4;
 	uint8_t attempts : 4;    /**< uploads begun */
-	uint8_t resets : 2;      /**< resets asked of a device that did not take the first one */
+	uint8_t resets : 4;      /**< resets asked of a device that did not take the first one */
 	uint8_t recoveries : 2;  /**< times found in serial recovery */
 	uint8_t image : 2;       /**< which of the plan's images it is at */
 	uint8_t tx_ticks;        /**< looks at the begun frame that still is not out */

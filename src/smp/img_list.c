@@ -32,7 +32,7 @@ struct lists {
 	uint16_t split_status; /* only whether it is there matters */
 };
 
-enum { FOUND_SPLIT_STATUS = 1 << 1 };
+enum { FOUND_IMAGES = 1 << 0, FOUND_SPLIT_STATUS = 1 << 1 };
 
 static const struct dfucast_smp_field lists_fields[] = {
     {"images", DFUCAST_SMP_KIND_LIST, 0, offsetof(struct lists, images)},
@@ -74,6 +74,7 @@ int dfucast_smp_image_list_decode(const uint8_t *body, size_t length, struct dfu
 	}
 	list->count = 0;
 	list->truncated = false;
+	list->has_images = (found & FOUND_IMAGES) != 0;
 	list->has_split_status = (found & FOUND_SPLIT_STATUS) != 0;
 	while (top.images.length != 0) {
 		struct entry one;

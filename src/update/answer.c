@@ -167,7 +167,8 @@ static void list_answer(const struct dfucast_update_plan *plan, struct dfucast_u
 {
 	struct dfucast_smp_image_list list;
 
-	if (dfucast_smp_image_list_decode(body, length, error, &list) != 0) {
+	if (dfucast_smp_image_list_decode(body, length, error, &list) != 0 ||
+	    (error->rc == 0 && !list.has_images)) {
 		update_set(u, UPDATE_MALFORMED);
 		return;
 	}
@@ -260,12 +261,22 @@ static void reset_answer(const struct dfucast_update_plan *plan, struct dfucast_
 		dfucast_update_await_reset(plan, u, now);
 		return;
 	}
-	if (u->state == DFUCAST_UPDATE_RESET) {
-		u->holds = DFUCAST_HOLDS_PENDING;
+	if (u->state == DFUCAST_UPDATE_RECOVERY) {
+		if (!later(plan, u, error, now)) {
+			dfucast_update_refuse(u, DFUCAST_ERR_REFUSED, error);
+		}
+		return;
 	}
-	if (!later(plan, u, error, now)) {
+	u->holds = DFUCAST_HOLDS_PENDING;
+	if (!dfucast_update_says_busy(error) || u->resets >= UPDATE_RESETS_BUSY_MAX) {
 		dfucast_update_refuse(u, DFUCAST_ERR_REFUSED, error);
+		return;
 	}
+	/* Once more, later, and what starts then is looked at anew. */
+	u->resets++;
+	dfucast_update_enter(u, DFUCAST_UPDATE_PRECHECK);
+	update_clear(u, UPDATE_DUE);
+	dfucast_update_arm(u, update_timeout_ms(plan), now);
 }
 
 /* The user wants the new image to start without the old one's settings: without that it is not started. */

@@ -17,6 +17,7 @@ struct view {
 	bool armed;           /* the plan's image is pending with no way back */
 	bool ours_pending;
 	bool is_recovery; /* the bootloader answered */
+	bool is_empty;    /* nothing is listed */
 };
 
 static bool is_ours(const struct dfucast_update_plan *plan, const struct dfucast_smp_slot *slot)
@@ -37,6 +38,7 @@ static void look(const struct dfucast_update_plan *plan, const struct dfucast_up
 
 	memset(view, 0, sizeof(*view));
 	view->is_recovery = !list->has_split_status;
+	view->is_empty = list->count == 0;
 	for (unsigned int i = 0; i < list->count; i++) {
 		const struct dfucast_smp_slot *slot = &list->slots[i];
 		bool same_image = slot->image == plan->image;
@@ -242,8 +244,9 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 {
 	if (view->is_recovery && update_has(u, UPDATE_MODE_UNKNOWN) /* it knows no bootloader info */ &&
 	    !dfucast_update_mode_is_single(u)) {
-		if (view->foreign_pending || view->ours_pending) {
-			/* The reset that would free it would also start an image. */
+		if (view->foreign_pending || view->ours_pending || view->is_empty) {
+			/* The reset that would free it would also start an image; or there is none that it could start, if this is
+			 * serial recovery at all: an empty list says too little to reset a device for. */
 			dfucast_update_fail(u, view->foreign_pending ? DFUCAST_ERR_FOREIGN_PENDING
 								     : DFUCAST_ERR_SERIAL_RECOVERY);
 			return;
@@ -252,8 +255,10 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 		return;
 	}
 	if (view->active == NULL && !update_has(u, UPDATE_IN_PLACE)) {
-		dfucast_update_fail(u,
-				    DFUCAST_ERR_NOT_LISTED); /* which slot runs is not known: touch nothing */
+		/* Which slot runs is not known: touch nothing. A server built for one image lists no other, and would write what
+		 * it is sent over that one. */
+		dfucast_update_fail(u, plan->image != 0 && view->other == NULL ? DFUCAST_ERR_NO_SUCH_IMAGE
+									       : DFUCAST_ERR_NOT_LISTED);
 		return;
 	}
 	/* What the image would replace: in place that is another slot than the one that answers. */
@@ -364,9 +369,10 @@ static void still_there(const struct dfucast_update_plan *plan, struct dfucast_u
 
 	u->holds = DFUCAST_HOLDS_PENDING;
 	if (!update_has(u, UPDATE_WILL_RESET)) {
-		if (++u->resets > UPDATE_RESETS_MAX || !may_reset(plan, u, view)) {
+		if (u->resets >= UPDATE_RESETS_MAX || !may_reset(plan, u, view)) {
 			dfucast_update_fail(u, DFUCAST_ERR_STATE_CHANGED);
 		} else {
+			u->resets++;
 			dfucast_update_enter(u, DFUCAST_UPDATE_RESET); /* the request to reset was lost */
 		}
 	} else if (dfucast_update_asks_again(u, now)) {

@@ -29,6 +29,7 @@ struct views {
 	bool all_confirmed;   /* what runs of their numbers */
 	bool ours_on_trial;   /* one of them runs, and the next reset takes it back */
 	bool is_recovery;     /* the bootloader answered */
+	bool is_empty;        /* nothing is listed */
 };
 
 static bool is_ours(const struct dfucast_update_image *image, const struct dfucast_smp_slot *slot)
@@ -79,6 +80,7 @@ static void look(const struct dfucast_update_plan *plan, const struct dfucast_sm
 	memset(views, 0, sizeof(*views));
 	views->count = dfucast_update_image_count(plan);
 	views->is_recovery = !list->has_split_status;
+	views->is_empty = list->count == 0;
 	for (unsigned int i = 0; i < list->count; i++) {
 		views->is_recovery &= !(list->slots[i].flags & DFUCAST_SMP_SLOT_ACTIVE);
 		look_at(plan, &list->slots[i], views);
@@ -225,8 +227,8 @@ static bool forbidden(const struct dfucast_update_plan *plan, struct dfucast_upd
 static void in_recovery(const struct dfucast_update_plan *plan, struct dfucast_update *u,
 			const struct views *views)
 {
-	if (views->foreign_pending || views->any_pending) {
-		/* The reset that would free it would also start an image. */
+	if (views->foreign_pending || views->any_pending || views->is_empty) {
+		/* The reset that would free it would also start an image, or an empty list says too little to reset it. */
 		dfucast_update_fail(u, views->foreign_pending ? DFUCAST_ERR_FOREIGN_PENDING
 							      : DFUCAST_ERR_SERIAL_RECOVERY);
 		return;
@@ -384,7 +386,7 @@ static void not_running(const struct dfucast_update_plan *plan, struct dfucast_u
 			if (!dfucast_update_asks_again(u, now)) { /* it said so, and takes its time */
 				dfucast_update_fail(u, DFUCAST_ERR_STATE_CHANGED);
 			}
-		} else if (!may_reset(plan, views) || u->resets == UPDATE_RESETS_MAX) {
+		} else if (!may_reset(plan, views) || u->resets >= UPDATE_RESETS_MAX) {
 			dfucast_update_fail(u, DFUCAST_ERR_STATE_CHANGED);
 		} else {
 			u->resets++;

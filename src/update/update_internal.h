@@ -63,6 +63,7 @@ enum update_flag {
 #define UPDATE_RECONNECTS_MAX 3u
 #define UPDATE_RECOVERIES_MAX 2u
 #define UPDATE_RESETS_MAX 2u
+#define UPDATE_RESETS_BUSY_MAX 4u /* the same where the device says that it is busy */
 #define UPDATE_ATTEMPTS_MAX 4u    /* uploads begun from the start */
 #define UPDATE_SPARE_BYTES 16384u /* four times the image and four times this may be sent, repeats included */
 

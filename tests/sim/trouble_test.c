@@ -180,6 +180,109 @@ static void resets_late(void **state)
 	}
 }
 
+/* A device for two images, of which the plan has the first. */
+static struct cast_sim *of_two_images(void)
+{
+	struct cast_sim *sim = cast_sim_new(1, IMAGE_BYTES);
+
+	sim->nodes[0].config.images = 2;
+	sim->nodes[0].config.second = sim->factory;
+	sim->nodes[0].config.second_bytes = sim->factory_bytes;
+	sim->nodes[0].config.buf_size = 1024;
+	return sim;
+}
+
+/* Busy when it is to reset: asked again later, each time after another look. */
+static void busy_when_it_is_to_reset(void **state)
+{
+	struct cast_sim *whole = of_two_images();
+
+	(void)state;
+	ends(whole, 0, "done");
+	uint32_t reset = whole->nodes[0].peer.requests - 4; /* list, confirm and list come behind it */
+
+	cast_sim_free(whole);
+	for (uint32_t times = 1; times <= 5; times++) {
+		for (unsigned int marked = 0; marked < 2; marked++) {
+			struct cast_sim *sim = of_two_images();
+			struct cast_sim_node *node = &sim->nodes[0];
+
+			for (uint32_t i = 0; i < times; i++) {
+				cast_sim_fault(node, (struct sim_peer_fault){.kind = SIM_PEER_FAULT_RC,
+									     .first = reset + 2 * i,
+									     .count = 1,
+									     .value = DFUCAST_SMP_RC_BUSY});
+			}
+			cast_sim_begin(sim);
+			while (cast_sim_step(sim)) {
+				if (marked && strstr(node->trace, "reset") != NULL) {
+					/* Somebody marks another image meanwhile: not started along with it. */
+					memcpy(node->peer.slots[3].bytes, sim->other, sim->other_bytes);
+					node->peer.slots[3].magic = true;
+				}
+			}
+			assert_string_equal(cast_sim_outcome(node), marked      ? "failed state_changed"
+								    : times < 5 ? "done"
+										: "failed refused");
+			assert_int_equal(node->peer.boots, !marked && times < 5);
+			assert_true(times < 5 || marked || node->status.outcome.rc == DFUCAST_SMP_RC_BUSY);
+			cast_sim_free(sim);
+		}
+	}
+}
+
+/* The package's image 1 on a server for one image, by itself: said so, and not written over image 0's slot. */
+static void no_image_of_this_number(void **state)
+{
+	struct cast_sim *sim = cast_sim_new(1, IMAGE_BYTES);
+
+	(void)state;
+	sim->plan.image = 1;
+	sim->plan.mode = DFUCAST_MODE_UPLOAD;
+	ends(sim, 0, "failed no_such_image");
+	assert_int_equal(sim->nodes[0].writes, 0);
+	cast_sim_free(sim);
+}
+
+/* An answer without a list, or with an empty one, is no sign of serial recovery: nobody is reset for it. */
+static void no_list_is_no_recovery(void **state)
+{
+	(void)state;
+	for (uint32_t count = 1; count <= 2; count++) {
+		struct cast_sim *sim = cast_sim_new(1, IMAGE_BYTES);
+		struct cast_sim_node *node = &sim->nodes[0];
+
+		node->config.mode = SIM_PEER_MODE_ABSENT;
+		cast_sim_fault(
+		    node, (struct sim_peer_fault){
+			      .kind = SIM_PEER_FAULT_MALFORMED, .first = 3, .count = count - 1, .value = 4});
+		ends(sim, 0, count == 2 ? "done" : "failed malformed_answer");
+		assert_int_equal(node->peer.boots, count == 2);
+		cast_sim_free(sim);
+	}
+	for (unsigned int set = 0; set < 2; set++) {
+		struct cast_sim *sim = cast_sim_new(1, IMAGE_BYTES);
+		struct cast_sim_node *node = &sim->nodes[0];
+
+		if (set) {
+			cast_sim_second(sim, IMAGE_BYTES);
+		}
+		node->config.mode = SIM_PEER_MODE_ABSENT;
+		node->config.frugal = true;
+		cast_sim_begin(sim);
+		memset(node->peer.slots[0].bytes, 0xFF,
+		       64); /* it runs something that its server cannot read */
+		if (set) {
+			memset(node->peer.slots[2].bytes, 0xFF, 64);
+		}
+		while (cast_sim_step(sim)) {
+		}
+		assert_string_equal(cast_sim_outcome(node), "failed serial_recovery");
+		assert_string_equal(node->trace, "params mode slots list");
+		cast_sim_free(sim);
+	}
+}
+
 /* A device that takes back what it acknowledged costs the source a bounded number of passes. */
 static void goes_back_for_ever(void **state)
 {
@@ -218,6 +321,9 @@ int main(void)
 	    cmocka_unit_test(many_speeds),
 	    cmocka_unit_test(links_lost_with_progress_between),
 	    cmocka_unit_test(resets_late),
+	    cmocka_unit_test(busy_when_it_is_to_reset),
+	    cmocka_unit_test(no_image_of_this_number),
+	    cmocka_unit_test(no_list_is_no_recovery),
 	    cmocka_unit_test(goes_back_for_ever),
 	    cmocka_unit_test(takes_one_byte_of_each),
 	};
