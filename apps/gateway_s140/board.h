@@ -29,8 +29,8 @@ void board_host_write(const uint8_t *bytes, size_t length);
 void board_mask(void *context);
 void board_unmask(void *context);
 void board_pend(void *context);
-/** Encrypts a link, pairs if need be. @return an NRF_ error; NRF_ERROR_NOT_SUPPORTED where the board cannot. */
-uint32_t board_secure(void *context, uint16_t conn_handle);
+/** As dfucast_s140_hooks.secure; NRF_ERROR_NOT_SUPPORTED where the board cannot. */
+uint32_t board_secure(void *context, uint16_t conn_handle, bool authenticated);
 
 /* ---- the rest ---- */
 

@@ -67,10 +67,10 @@ void board_pend(void *context)
 	(void)context;
 }
 
-uint32_t board_secure(void *context, uint16_t conn_handle)
+uint32_t board_secure(void *context, uint16_t conn_handle, bool authenticated)
 {
 	(void)context;
-	return conn_handle;
+	return authenticated ? conn_handle : 0;
 }
 
 static bool hash_start(void *context)

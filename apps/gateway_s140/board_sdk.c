@@ -15,7 +15,7 @@
 #include "nrf_sdh_ble.h"
 #include "sha256.h"
 #ifdef GATEWAY_PAIRING
-#include "peer_manager.h"
+#include "pairing.h"
 #endif
 #include <string.h>
 
@@ -200,20 +200,25 @@ void board_pend(void *context)
 	NVIC_SetPendingIRQ(SD_EVT_IRQn);
 }
 
-uint32_t board_secure(void *context, uint16_t conn_handle)
+uint32_t board_secure(void *context, uint16_t conn_handle, bool authenticated)
 {
 	(void)context;
 #ifdef GATEWAY_PAIRING
-	return pm_conn_secure(conn_handle, false);
+	return pairing_secure(conn_handle, authenticated);
 #else
 	(void)conn_handle;
+	(void)authenticated;
 	return NRF_ERROR_NOT_SUPPORTED;
 #endif
 }
 
+/* Behind the Peer Manager, whose observers have the priorities 0 and 1. */
 static void on_ble(ble_evt_t const *event, void *context)
 {
 	(void)context;
+#ifdef GATEWAY_PAIRING
+	pairing_event(event);
+#endif
 	gateway_observe(event);
 }
 
@@ -229,6 +234,14 @@ static void softdevice_start(void)
 	/* NO_MEM: ram_start is now where the linker script must let RAM begin; nrf_sdh_ble logs it. */
 	APP_ERROR_CHECK(nrf_sdh_ble_enable(&ram_start));
 	APP_ERROR_CHECK(dfucast_s140_extend_events());
+#ifdef GATEWAY_PAIRING
+	const struct pairing_config pairing = {.failed = gateway_not_secured,
+					       .mask = board_mask,
+					       .unmask = board_unmask,
+					       .at_once = GATEWAY_PAIRINGS};
+
+	APP_ERROR_CHECK(pairing_start(&pairing));
+#endif
 }
 
 /* ---- the rest ---- */
@@ -293,6 +306,10 @@ int main(void)
 	softdevice_start();
 	uart_start();
 	APP_ERROR_CHECK(gateway_start(false));
-	for (;;)
+	for (;;) {
+#ifdef GATEWAY_PAIRING
+		pairing_poll();
+#endif
 		sleep_until(gateway_poll());
+	}
 }

@@ -8,8 +8,10 @@
 struct dfucast_s140 gateway_port;
 static uintptr_t queue[QUEUE_BYTES / sizeof(uintptr_t)];
 
-const struct dfucast_s140_settings gateway_settings = {
-    .central_links = GATEWAY_LINKS, .write_queue = GATEWAY_WRITE_QUEUE, .att_mtu = GATEWAY_MTU};
+const struct dfucast_s140_settings gateway_settings = {.central_links = GATEWAY_LINKS,
+						       .write_queue = GATEWAY_WRITE_QUEUE,
+						       .att_mtu = GATEWAY_MTU,
+						       .pairings = GATEWAY_PAIRINGS};
 
 uint32_t gateway_enable(uint32_t *ram_start)
 {
@@ -109,6 +111,11 @@ void gateway_interrupt(void)
 void gateway_observe(const ble_evt_t *event)
 {
 	dfucast_s140_observe(&gateway_port, event);
+}
+
+void gateway_not_secured(uint16_t conn_handle, uint8_t status)
+{
+	dfucast_s140_not_secured(&gateway_port, conn_handle, status);
 }
 
 uint32_t gateway_poll(void)

@@ -19,6 +19,10 @@
 #include "gateway_sizes.h"
 #include "s140.h"
 
+/** Pairings at the same time: a peripheral that does not answer holds one for 30 s. */
+#ifndef GATEWAY_PAIRINGS
+#define GATEWAY_PAIRINGS (GATEWAY_LINKS < 4 ? GATEWAY_LINKS : 4)
+#endif
 /** DFUCAST_FRAMING_CONSOLE for stock tools, DFUCAST_FRAMING_COBS for hosts of your own: a third faster. */
 #ifndef GATEWAY_FRAMING
 #define GATEWAY_FRAMING DFUCAST_FRAMING_CONSOLE
@@ -33,6 +37,8 @@ uint32_t gateway_enable(uint32_t *ram_start);
 uint32_t gateway_start(bool application_answers);
 void gateway_interrupt(void);
 void gateway_observe(const ble_evt_t *event);
+/** As dfucast_s140_not_secured(). */
+void gateway_not_secured(uint16_t conn_handle, uint8_t status);
 /** One round. @return when to call again at the latest, ms */
 uint32_t gateway_poll(void);
 /** A link of the application's is there (again): lent if the present plan names it. As dfucast_s140_adopt(). */

@@ -9,6 +9,7 @@
 #define ATT_ERROR_BASE 0x0100u
 #define ATT_ERROR_UNLIKELY 0x0Eu
 #define SECURITY_LEVEL_ENCRYPTED 2u
+#define SECURITY_LEVEL_AUTHENTICATED 3u
 
 /* An ATT error code; 0: success. The SoftDevice has some of its own below 0x100. */
 static uint16_t att_error(uint16_t status)
@@ -117,16 +118,30 @@ static void gap_timeout(struct delivery *to, uint8_t source)
 		tell(to, DFUCAST_BLE_SCAN_STOPPED);
 }
 
-/* A pairing wants the passkey. Without one of ours it is the application's to answer. */
-static void passkey_asked(struct delivery *to, uint8_t type)
+static bool has_passkey(const struct delivery *to)
 {
 	uint32_t passkey;
 
-	if (type != BLE_GAP_AUTH_KEY_TYPE_PASSKEY ||
-	    !dfucast_ble_central_passkey(&to->port->central, to->event.handle, &passkey))
-		return;
-	to->port->passkey_due |= UINT32_C(1) << to->event.handle.index;
-	to->ours = true;
+	return dfucast_ble_central_passkey(&to->port->central, to->event.handle, &passkey);
+}
+
+/* A pairing wants the passkey. Without one of ours it is the application's to answer; is there none, no is the answer. */
+static void passkey_asked(struct delivery *to, uint8_t type)
+{
+	if (type == BLE_GAP_AUTH_KEY_TYPE_PASSKEY && has_passkey(to)) {
+		to->port->passkey_due |= UINT32_C(1) << to->event.handle.index;
+		to->ours = true;
+	} else {
+		due(to, &to->port->passkey_due);
+	}
+}
+
+/* Where the plan brings a passkey, an encryption without authentication is none. */
+static void encrypted(struct delivery *to, unsigned int level)
+{
+	if (level >= (has_passkey(to) ? SECURITY_LEVEL_AUTHENTICATED : SECURITY_LEVEL_ENCRYPTED))
+		tell_number(to, DFUCAST_BLE_SECURED, 0);
+	to->ours = false; /* whoever keeps the bonds listens too */
 }
 
 static void gap_event(struct delivery *to, const struct s140_entry *entry)
@@ -180,9 +195,7 @@ static void gap_event(struct delivery *to, const struct s140_entry *entry)
 		tell(to, DFUCAST_BLE_SECURITY_ASKED);
 		break;
 	case BLE_GAP_EVT_CONN_SEC_UPDATE:
-		if (gap->params.conn_sec_update.conn_sec.sec_mode.lv >= SECURITY_LEVEL_ENCRYPTED)
-			tell_number(to, DFUCAST_BLE_SECURED, 0);
-		to->ours = false; /* whoever keeps the bonds listens too */
+		encrypted(to, gap->params.conn_sec_update.conn_sec.sec_mode.lv);
 		break;
 	case BLE_GAP_EVT_AUTH_STATUS:
 		if (gap->params.auth_status.auth_status != BLE_GAP_SEC_STATUS_SUCCESS)

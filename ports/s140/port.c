@@ -140,10 +140,20 @@ static enum dfucast_ble_result attribute_step(struct dfucast_s140 *port, const s
 	}
 }
 
+static enum dfucast_ble_result secure(struct dfucast_s140 *port, const struct dfucast_ble_op *op)
+{
+	const struct dfucast_s140_hooks *hooks = &port->config.hooks;
+	uint32_t passkey;
+
+	if (hooks->secure == NULL)
+		return DFUCAST_BLE_REFUSED;
+	return result_of(hooks->secure(hooks->context, op->handle.index,
+				       dfucast_ble_central_passkey(&port->central, op->handle, &passkey)));
+}
+
 static enum dfucast_ble_result step(struct dfucast_s140 *port, const struct dfucast_ble_op *op)
 {
 	const ble_gap_phys_t phys = {BLE_GAP_PHY_2MBPS, BLE_GAP_PHY_2MBPS};
-	const struct dfucast_s140_hooks *hooks = &port->config.hooks;
 	uint16_t handle = op->handle.index;
 	uint32_t code;
 
@@ -156,8 +166,7 @@ static enum dfucast_ble_result step(struct dfucast_s140 *port, const struct dfuc
 		code = sd_ble_gap_data_length_update(handle, NULL, NULL);
 		break;
 	case DFUCAST_BLE_STEP_SECURE:
-		return hooks->secure != NULL ? result_of(hooks->secure(hooks->context, handle))
-					     : DFUCAST_BLE_REFUSED;
+		return secure(port, op);
 	default:
 		return attribute_step(port, op);
 	}
@@ -244,7 +253,7 @@ static uint32_t answer_passkey(const struct dfucast_s140 *port, uint16_t handle)
 	uint32_t passkey = 0;
 
 	if (!dfucast_ble_central_passkey(&port->central, meant, &passkey))
-		return NRF_SUCCESS;
+		return sd_ble_gap_auth_key_reply(handle, BLE_GAP_AUTH_KEY_TYPE_NONE, NULL);
 	for (unsigned int i = BLE_GAP_PASSKEY_LEN; i-- > 0; passkey /= 10u)
 		digits[i] = (uint8_t)('0' + passkey % 10u);
 	return sd_ble_gap_auth_key_reply(handle, BLE_GAP_AUTH_KEY_TYPE_PASSKEY, digits);

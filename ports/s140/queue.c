@@ -148,6 +148,18 @@ void dfucast_s140_observe(struct dfucast_s140 *port, const ble_evt_t *event)
 	commit(queue, at, take_along(entry, event, S140_ENTRY_WORDS + words_of(bytes), EXTRA_BYTES_MAX));
 }
 
+void dfucast_s140_not_secured(struct dfucast_s140 *port, uint16_t conn_handle, uint8_t status)
+{
+	ble_evt_t event = {0};
+
+	/* What the SoftDevice says when a pairing fails. */
+	event.header.evt_id = BLE_GAP_EVT_AUTH_STATUS;
+	event.header.evt_len = sizeof(event) - sizeof(event.header);
+	event.evt.gap_evt.conn_handle = conn_handle;
+	event.evt.gap_evt.params.auth_status.auth_status = status;
+	dfucast_s140_observe(port, &event);
+}
+
 const struct s140_entry *s140_queue_first(struct dfucast_s140_queue *queue)
 {
 	uint32_t tail = atomic_load_explicit(&queue->tail, memory_order_relaxed);

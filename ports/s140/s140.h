@@ -76,8 +76,12 @@ struct dfucast_s140_hooks {
 	void (*unmask)(void *context); /**< and on again. Not nested */
 	void (*pend)(
 	    void *context); /**< it comes again: NVIC_SetPendingIRQ(SD_EVT_IRQn); used with _interrupt only */
-	/** Encrypt the link, pair if need be: pm_conn_secure(). @return an NRF_ error. NULL: not possible here. */
-	uint32_t (*secure)(void *context, uint16_t conn_handle);
+	/**
+	 * Encrypt the link, pair if need be (apps/gateway_s140/pairing.h does it by the SDK's Peer Manager). Called with
+	 * the interrupt masked. @p authenticated: its passkey is known, and less than a pairing by passkey is not enough.
+	 * @return an NRF_ error; BUSY is asked again. NULL: not possible here.
+	 */
+	uint32_t (*secure)(void *context, uint16_t conn_handle, bool authenticated);
 	/** An event that is none of ours, from the main loop; with _interrupt only. NULL: nobody wants it. */
 	void (*application)(void *context, const ble_evt_t *event);
 	/** Every advertisement, the application's scans' too. NULL: nobody wants it. */
@@ -128,6 +132,12 @@ uint32_t dfucast_s140_init(struct dfucast_s140 *port, const struct dfucast_s140_
 void dfucast_s140_interrupt(struct dfucast_s140 *port);
 /** From an observer, at any interrupt level or from the main loop (where that is nrf_sdh's dispatch model). */
 void dfucast_s140_observe(struct dfucast_s140 *port, const ble_evt_t *event);
+
+/**
+ * Encrypting a link came to nothing without an event of the SoftDevice that says so: the peer has lost its keys, or paired
+ * with less than was wanted. From where events come. @p status: a BLE_GAP_SEC_STATUS_ or anything else but 0
+ */
+void dfucast_s140_not_secured(struct dfucast_s140 *port, uint16_t conn_handle, uint8_t status);
 
 /** One round: events, then what follows from them. @return when to call again at the latest. */
 uint32_t dfucast_s140_run(struct dfucast_s140 *port, uint32_t now);

@@ -31,6 +31,7 @@
 #define NRF_ERROR_NOT_FOUND 5
 #define NRF_ERROR_INVALID_PARAM 7
 #define NRF_ERROR_INVALID_STATE 8
+#define NRF_ERROR_INVALID_DATA 11
 #define NRF_ERROR_DATA_SIZE 12
 #define NRF_ERROR_TIMEOUT 13
 #define NRF_ERROR_BUSY 17
@@ -50,6 +51,11 @@
 #define BLE_GAP_ADV_DATA_STATUS_COMPLETE 0
 #define BLE_GAP_SCAN_BUFFER_MAX 31
 #define BLE_GAP_SEC_STATUS_SUCCESS 0
+#define BLE_GAP_SEC_STATUS_AUTH_REQ 0x83
+#define BLE_GAP_SEC_STATUS_UNSPECIFIED 0x88
+#define BLE_GAP_IO_CAPS_KEYBOARD_ONLY 2
+#define BLE_GAP_IO_CAPS_NONE 3
+#define BLE_GAP_AUTH_KEY_TYPE_NONE 0
 #define BLE_GAP_AUTH_KEY_TYPE_PASSKEY 1
 #define BLE_GAP_PASSKEY_LEN 6
 #define BLE_GATT_ATT_MTU_DEFAULT 23
@@ -164,6 +170,26 @@ typedef struct {
 	uint16_t len;
 	uint8_t const *p_value;
 } ble_gattc_write_params_t;
+
+typedef struct {
+	uint8_t enc : 1;
+	uint8_t id : 1;
+	uint8_t sign : 1;
+	uint8_t link : 1;
+} ble_gap_sec_kdist_t;
+
+typedef struct {
+	uint8_t bond : 1;
+	uint8_t mitm : 1;
+	uint8_t lesc : 1;
+	uint8_t keypress : 1;
+	uint8_t io_caps : 3;
+	uint8_t oob : 1;
+	uint8_t min_key_size;
+	uint8_t max_key_size;
+	ble_gap_sec_kdist_t kdist_own;
+	ble_gap_sec_kdist_t kdist_peer;
+} ble_gap_sec_params_t;
 
 /* ---- GAP events ---- */
 

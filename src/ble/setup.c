@@ -8,6 +8,8 @@
 
 #define RADIO_STEP_MS 3000u
 #define ATTRIBUTE_STEP_MS 15000u /* a link at one second an event needs several for each question */
+#define SECURE_STEP_MS 35000u    /* the Security Manager Protocol itself gives up after 30 s of silence */
+#define SECURE_TURN_MS 180000u   /* a stack pairs with one peer at a time, and any of them may be silent */
 #define MTU_MIN 23u
 #define ROUNDS_MAX 32u /* of one discovery: a peer may have so many characteristics that come one an answer */
 
@@ -41,12 +43,20 @@ static bool is_radio_step(unsigned int step)
 	return step == DFUCAST_BLE_STEP_PHY || step == DFUCAST_BLE_STEP_DATA_LENGTH;
 }
 
+/* How long a step may take until it is answered. */
+static uint32_t patience_ms(unsigned int step)
+{
+	if (is_radio_step(step))
+		return RADIO_STEP_MS;
+	return step == DFUCAST_BLE_STEP_SECURE ? SECURE_TURN_MS : ATTRIBUTE_STEP_MS;
+}
+
 static void enter(struct dfucast_ble_setup *setup, enum dfucast_ble_step step, uint32_t now)
 {
 	setup->step = (uint8_t)step;
 	setup->flags = (uint8_t)(setup->flags & ~(WAITING | FOUND));
 	setup->rounds = 0;
-	setup->deadline_ms = now + (is_radio_step(step) ? RADIO_STEP_MS : ATTRIBUTE_STEP_MS);
+	setup->deadline_ms = now + patience_ms(step);
 }
 
 static void fail(struct dfucast_ble_setup *setup, enum dfucast_err err, uint32_t now)
@@ -262,6 +272,8 @@ void dfucast_ble_setup_started(struct dfucast_ble_setup *setup, enum dfucast_ble
 	case DFUCAST_BLE_STARTED:
 	case DFUCAST_BLE_GONE:
 		setup->flags |= WAITING;
+		if (setup->step == DFUCAST_BLE_STEP_SECURE)
+			setup->deadline_ms = now + SECURE_STEP_MS; /* its turn has come */
 		break;
 	case DFUCAST_BLE_DONE:
 		succeed(setup, now);

@@ -18,13 +18,20 @@ void fake_address(uint16_t device, uint8_t bytes[6])
 
 bool fake_ccc_needs_security(const struct fake_device *device, bool encrypted)
 {
-	return !encrypted && (device->security == FAKE_ASKS || device->security == FAKE_REFUSES ||
-			      device->security == FAKE_PASSKEY);
+	return !encrypted && fake_level_needed(device) > 1;
+}
+
+uint8_t fake_level_needed(const struct fake_device *device)
+{
+	if (device->security == FAKE_PASSKEY)
+		return 3;
+	return device->security == FAKE_OPEN || device->security == FAKE_SILENT ? 1 : 2;
 }
 
 bool fake_pairs(const struct fake_device *device, bool key_right)
 {
-	return device->security != FAKE_REFUSES && (device->security != FAKE_PASSKEY || key_right);
+	return device->security != FAKE_REFUSES && device->security != FAKE_MUTE &&
+	       (device->security != FAKE_PASSKEY || key_right);
 }
 
 bool fake_is_deaf(const struct fake_device *device, bool encrypted)

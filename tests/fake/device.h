@@ -35,7 +35,8 @@ enum fake_security {
 	FAKE_ASKS,    /**< its CCC cannot be written before the link is encrypted */
 	FAKE_SILENT,  /**< it throws unencrypted writes away */
 	FAKE_REFUSES, /**< as FAKE_ASKS, and pairing fails */
-	FAKE_PASSKEY, /**< as FAKE_ASKS, and it wants the passkey 042017 */
+	FAKE_PASSKEY, /**< as FAKE_ASKS, and nothing less than the passkey 042017 will do */
+	FAKE_MUTE,    /**< as FAKE_ASKS, and does not answer a pairing */
 };
 
 struct fake_device {
@@ -45,6 +46,9 @@ struct fake_device {
 	uint8_t params_wishes; /**< times it asks for smp_svr's stock parameters, a second apart */
 	bool asks;             /**< for another PHY, data length and MTU by itself */
 	bool wants_security;   /**< sends a security request, whatever its server wants */
+	bool forgets;          /**< its bonds, when it restarts */
+	bool has_keys;         /**< of a bond with us */
+	uint32_t boots;        /**< the fake's own: when last connected */
 	bool no_phy;           /**< does not answer a PHY update */
 	bool no_service;       /**< is something else */
 	bool owned;            /**< connected to the application from the start, and again after each drop */
@@ -65,6 +69,7 @@ struct fake_counts {
 	uint32_t refused;     /**< parameters refused */
 	uint32_t unanswered;  /**< wishes that were still open when the link ended by itself or at the end */
 	uint32_t pairings;
+	uint32_t keys_lost;   /**< encryptions with a key that the peer had forgotten */
 	uint32_t thrown_away; /**< writes of unencrypted links */
 	uint32_t notices;     /**< the application's own notifications, of owned devices */
 };
@@ -78,6 +83,8 @@ enum { FAKE_WISH_INTERVAL_MIN = 6, FAKE_WISH_INTERVAL_MAX = 9, FAKE_WISH_TIMEOUT
 
 /** Writing the CCC is an error on this link. */
 bool fake_ccc_needs_security(const struct fake_device *device, bool encrypted);
+/** The same by level of security: 1 none, 2 encrypted, 3 authenticated. */
+uint8_t fake_level_needed(const struct fake_device *device);
 /** How a pairing ends. */
 bool fake_pairs(const struct fake_device *device, bool key_right);
 /** What is written on this link is thrown away. */

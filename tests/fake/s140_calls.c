@@ -262,33 +262,75 @@ uint32_t sd_ble_gap_auth_key_reply(uint16_t conn_handle, uint8_t key_type, uint8
 	struct link *link = meant(sd, conn_handle);
 	uint32_t digits = 0;
 
-	assert(key_type == BLE_GAP_AUTH_KEY_TYPE_PASSKEY);
+	assert(key_type == BLE_GAP_AUTH_KEY_TYPE_PASSKEY || p_key == NULL);
 	if (link == NULL)
 		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
 	if (!link->key_asked)
 		return leave(sd, NRF_ERROR_INVALID_STATE);
 	if (says_busy(sd))
 		return leave(sd, NRF_ERROR_BUSY);
-	for (unsigned int i = 0; i < BLE_GAP_PASSKEY_LEN; i++) {
+	for (unsigned int i = 0; p_key != NULL && i < BLE_GAP_PASSKEY_LEN; i++) {
 		assert(p_key[i] >= '0' && p_key[i] <= '9');
 		digits = digits * 10u + p_key[i] - '0';
 	}
-	link->key_right = digits == FAKE_DIGITS;
+	link->key_right = p_key != NULL && digits == FAKE_DIGITS;
 	fake_arm(&sd->clock, &link->secure_timer, 50, 200);
 	return leave(sd, NRF_SUCCESS);
 }
 
-uint32_t s140_secure(uint16_t conn_handle)
+static unsigned int pairings(const struct s140 *sd)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < S140_LINKS_MAX; i++)
+		count += sd->links[i].state == LINK_UP && sd->links[i].secure_timer.runs &&
+			 sd->links[i].key_level == 0;
+	return count;
+}
+
+uint32_t s140_pair(uint16_t conn_handle, const ble_gap_sec_params_t *params)
+{
+	struct s140 *sd = enter();
+	struct link *link = meant(sd, conn_handle);
+
+	assert(params->min_key_size == 7 && params->max_key_size == 16);
+	assert(!params->mitm || params->io_caps != BLE_GAP_IO_CAPS_NONE);
+	if (link == NULL)
+		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+	if (link->secure_timer.runs)
+		return leave(sd, NRF_ERROR_INVALID_STATE);
+	if (says_busy(sd))
+		return leave(sd, NRF_ERROR_BUSY);
+	if (sd->config.pairings != 0 && pairings(sd) >= sd->config.pairings)
+		return leave(sd, NRF_ERROR_NO_MEM);
+	link->pairing = *params;
+	link->key_level = 0;
+	link->key_asked = link->key_right = false;
+	fake_arm(&sd->clock, &link->secure_timer, 50, 200);
+	return leave(sd, NRF_SUCCESS);
+}
+
+uint32_t s140_encrypt(uint16_t conn_handle, uint8_t level)
 {
 	struct s140 *sd = enter();
 	struct link *link = meant(sd, conn_handle);
 
 	if (link == NULL)
 		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
-	if (link->secure_timer.runs || says_busy(sd))
-		return leave(sd, NRF_ERROR_BUSY);
-	fake_arm(&sd->clock, &link->secure_timer, 50, 200);
+	if (link->secure_timer.runs)
+		return leave(sd, NRF_ERROR_INVALID_STATE);
+	link->key_level = level;
+	fake_arm(&sd->clock, &link->secure_timer, 20, 100);
 	return leave(sd, NRF_SUCCESS);
+}
+
+uint32_t s140_secure(uint16_t conn_handle)
+{
+	const ble_gap_sec_params_t params = {
+	    .mitm = 1, .io_caps = BLE_GAP_IO_CAPS_KEYBOARD_ONLY, .min_key_size = 7, .max_key_size = 16};
+	uint32_t result = s140_pair(conn_handle, &params);
+
+	return result == NRF_ERROR_INVALID_STATE ? NRF_ERROR_BUSY : result;
 }
 
 /* ---- attributes: one procedure a link ---- */

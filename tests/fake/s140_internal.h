@@ -48,8 +48,10 @@ struct link {
 	bool by_us; /* the program ended it */
 	bool mtu_asked;
 	bool subscribed;
-	bool subscribe; /* value of the CCC being written */
-	bool encrypted;
+	bool subscribe;    /* value of the CCC being written */
+	uint8_t level;     /* of security: 1 none, 2 encrypted, 3 authenticated */
+	uint8_t key_level; /* of the key that it is being encrypted with; 0: it is being paired */
+	ble_gap_sec_params_t pairing;
 	ble_gap_conn_params_t params;
 	ble_gap_conn_params_t params_next;
 	uint16_t procedure; /* event that will end the running attribute procedure; 0: none */

@@ -63,7 +63,7 @@ static void come_too_late(struct s140 *sd, uint16_t handle, const struct value *
 
 static void connected(struct s140 *sd, uint16_t device, const ble_gap_conn_params_t *params)
 {
-	const struct fake_device *config = &sd->config.devices[device];
+	struct fake_device *config = &sd->config.devices[device];
 	uint16_t handle = sd->free_handles[--sd->free_count];
 	struct link *link = &sd->links[handle];
 	uint16_t before = link->device_before;
@@ -75,6 +75,7 @@ static void connected(struct s140 *sd, uint16_t device, const ble_gap_conn_param
 	link->device = device;
 	link->device_before = (uint16_t)(device + 1u);
 	link->mtu = BLE_GATT_ATT_MTU_DEFAULT;
+	link->level = 1;
 	link->params = *params;
 	link->wishes_left = config->params_wishes;
 	link->phy_wish = link->length_wish = link->mtu_wish = config->asks;
@@ -82,6 +83,9 @@ static void connected(struct s140 *sd, uint16_t device, const ble_gap_conn_param
 	fake_arm(&sd->clock, &link->wish_timer, 20, 1500);
 	if (config->owned)
 		fake_arm(&sd->clock, &link->notice_timer, FAKE_NOTICE_MS, 0);
+	if (config->forgets && config->peer->boots != config->boots)
+		config->has_keys = false;
+	config->boots = config->peer->boots;
 	event = s140_push(sd, BLE_GAP_EVT_CONNECTED, handle, S140_GAP_BYTES(connected));
 	address_of(device, &event->evt.gap_evt.params.connected.peer_addr);
 	event->evt.gap_evt.params.connected.role = BLE_GAP_ROLE_CENTRAL;
@@ -218,7 +222,7 @@ static void written(struct s140 *sd, uint16_t handle)
 	ble_gattc_evt_t *event = gattc(sd, handle, BLE_GATTC_EVT_WRITE_RSP, S140_GATTC_BYTES(write_rsp));
 
 	event->params.write_rsp.handle = FAKE_CCC;
-	if (fake_ccc_needs_security(&sd->config.devices[link->device], link->encrypted)) {
+	if (link->level < fake_level_needed(&sd->config.devices[link->device])) {
 		event->gatt_status = 0x0105; /* insufficient authentication */
 		return;
 	}
@@ -274,29 +278,66 @@ static void end_radio_procedure(struct s140 *sd, uint16_t handle)
 	link->radio_procedure = 0;
 }
 
-static void end_pairing(struct s140 *sd, uint16_t handle)
+static void level_event(struct s140 *sd, uint16_t handle)
+{
+	ble_gap_evt_t *event =
+	    &s140_push(sd, BLE_GAP_EVT_CONN_SEC_UPDATE, handle, S140_GAP_BYTES(conn_sec_update))->evt.gap_evt;
+
+	event->params.conn_sec_update.conn_sec.sec_mode.sm = 1;
+	event->params.conn_sec_update.conn_sec.sec_mode.lv = sd->links[handle].level & 0xFu;
+}
+
+/* With a key from before: does the peer have it still? */
+static void end_encryption(struct s140 *sd, uint16_t handle)
 {
 	struct link *link = &sd->links[handle];
-	uint8_t security = sd->config.devices[link->device].security;
-	bool success = fake_pairs(&sd->config.devices[link->device], link->key_right);
+
+	if (sd->config.devices[link->device].has_keys)
+		link->level = link->key_level;
+	else
+		sd->counts.keys_lost++;
+	level_event(sd, handle);
+}
+
+/* @return true: it goes on */
+static bool pairing_waits(struct s140 *sd, uint16_t handle, bool by_passkey)
+{
+	struct link *link = &sd->links[handle];
 	ble_gap_evt_t *event;
 
-	if (security == FAKE_PASSKEY && !link->key_asked) {
+	if (link->key_asked || (!by_passkey && sd->config.devices[link->device].security != FAKE_MUTE))
+		return false;
+	link->key_asked = true;
+	fake_arm(&sd->clock, &link->secure_timer, 30000, 0); /* SMP's patience, unless it is answered */
+	if (by_passkey) {
 		event = &s140_push(sd, BLE_GAP_EVT_AUTH_KEY_REQUEST, handle, S140_GAP_BYTES(auth_key_request))
 			     ->evt.gap_evt;
 		event->params.auth_key_request.key_type = BLE_GAP_AUTH_KEY_TYPE_PASSKEY;
-		link->key_asked = true;
-		fake_arm(&sd->clock, &link->secure_timer, 30000,
-			 0); /* SMP's patience, unless it is answered */
+	}
+	return true;
+}
+
+static void end_pairing(struct s140 *sd, uint16_t handle)
+{
+	struct link *link = &sd->links[handle];
+	struct fake_device *device = &sd->config.devices[link->device];
+	/* It has a display and wants to be authenticated: by passkey, where there is a keyboard. */
+	bool by_passkey =
+	    device->security == FAKE_PASSKEY && link->pairing.io_caps == BLE_GAP_IO_CAPS_KEYBOARD_ONLY;
+	bool success = fake_pairs(device, !by_passkey || link->key_right);
+	ble_gap_evt_t *event;
+
+	if (link->key_level != 0) {
+		end_encryption(sd, handle);
 		return;
 	}
+	if (pairing_waits(sd, handle, by_passkey))
+		return;
 	sd->counts.pairings++;
 	if (success) {
-		link->encrypted = true;
-		event = &s140_push(sd, BLE_GAP_EVT_CONN_SEC_UPDATE, handle, S140_GAP_BYTES(conn_sec_update))
-			     ->evt.gap_evt;
-		event->params.conn_sec_update.conn_sec.sec_mode.sm = 1;
-		event->params.conn_sec_update.conn_sec.sec_mode.lv = 2;
+		link->level = by_passkey ? 3 : 2;
+		device->has_keys = link->pairing.bond;
+		level_event(sd, handle);
 	}
 	event = &s140_push(sd, BLE_GAP_EVT_AUTH_STATUS, handle, S140_GAP_BYTES(auth_status))->evt.gap_evt;
 	event->params.auth_status.auth_status = success ? 0 : 0x85;
@@ -362,7 +403,7 @@ static void write_step(struct s140 *sd, uint16_t handle)
 {
 	struct link *link = &sd->links[handle];
 	uint8_t count = fake_roll(&sd->clock, 2) == 0 ? 1 : link->queued;
-	bool silent = fake_is_deaf(&sd->config.devices[link->device], link->encrypted);
+	bool silent = fake_is_deaf(&sd->config.devices[link->device], link->level >= 2);
 
 	for (uint8_t i = 0; i < count; i++) {
 		if (silent)

@@ -3,7 +3,8 @@
  * @file
  * The S140 gateway's firmware, all but its board, on a fake SoftDevice: a host hands over a plan and an image over a
  * console line, six peripherals behind the radio are updated, two of them over links that the application owns; and one
- * plan after another with other devices. Seeds 1 … 6, with and without broken links.
+ * plan after another with other devices. Seeds 1 … 6, with and without broken links. Encryption is asked of pairing.c on a
+ * fake Peer Manager; built once more with PAIRING_BONDS.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +22,9 @@
 
 #include "../../apps/gateway_s140/beside.h"
 #include "../../apps/gateway_s140/board.h"
+#include "../../apps/gateway_s140/pairing.h"
 #include "../../src/central/central_internal.h"
+#include "../fake/peer_manager.h"
 #include "../fake/s140.h"
 
 #define DEVICES 6u
@@ -48,6 +51,9 @@ static struct {
 	uint8_t hashed[2][IMAGE_BYTES];
 	size_t hashed_bytes[2];
 	uint16_t owned;
+	uint16_t max_failed;
+	uint32_t wait_ms;
+	uint16_t paired; /* a bit for each device that the plan has a passkey for */
 	/* the host */
 	struct dfucast_host host;
 	struct dfucast_framing framing;
@@ -88,10 +94,10 @@ void board_pend(void *context)
 	s140_irq_pend(world.sd);
 }
 
-uint32_t board_secure(void *context, uint16_t conn_handle)
+uint32_t board_secure(void *context, uint16_t conn_handle, bool authenticated)
 {
 	(void)context;
-	return s140_secure(conn_handle);
+	return pairing_secure(conn_handle, authenticated);
 }
 
 static bool hash_start(void *context)
@@ -158,6 +164,8 @@ static void interrupt(void *context)
 
 	(void)context;
 	while (sd_ble_evt_get(buffer.bytes, &length) == NRF_SUCCESS) {
+		fake_pm_event(&buffer.event);
+		pairing_event(&buffer.event);
 		beside_event(&buffer.event);
 		length = sizeof(buffer);
 	}
@@ -236,7 +244,8 @@ static void host_begin(uint16_t first, uint16_t count)
 						   .report = reported};
 
 	world.plan = (struct dfucast_smp_fleet_plan){.canary = 1,
-						     .max_failed = 1,
+						     .max_failed = world.max_failed,
+						     .wait_ms = world.wait_ms,
 						     .gather_ms = 5000,
 						     .image_bytes = IMAGE_BYTES,
 						     .header = world.image,
@@ -250,7 +259,8 @@ static void host_begin(uint16_t first, uint16_t count)
 
 		world.targets[i] = (struct dfucast_smp_fleet_target){
 		    .id = {world.texts[i], (uint16_t)dfucast_ble_address_format(&address, world.texts[i])},
-		    .passkey = first + i == PAIRED ? FAKE_DIGITS : DFUCAST_SMP_FLEET_NO_PASSKEY};
+		    .passkey =
+			(world.paired >> (first + i) & 1u) != 0 ? FAKE_DIGITS : DFUCAST_SMP_FLEET_NO_PASSKEY};
 	}
 	world.done = world.reports = 0;
 	dfucast_framing_init(&world.framing, DFUCAST_FRAMING_CONSOLE, world.rx_frame, sizeof(world.rx_frame));
@@ -266,6 +276,7 @@ static void run(void)
 		uint32_t deadline, other;
 
 		host_round();
+		pairing_poll();
 		deadline = beside_tick();
 		if (world.waiting > 0 || !board_host_idle())
 			deadline = board_now() + 1; /* the wire takes its time */
@@ -277,7 +288,7 @@ static void run(void)
 
 /* ---- runs ---- */
 
-static void begin(uint64_t seed, uint8_t drops, uint16_t owned)
+static void begin(uint64_t seed, uint8_t drops, uint16_t owned, void (*change)(void))
 {
 	static const uint8_t old_version[4] = {1, 0, 0, 0};
 	static const uint8_t new_version[4] = {1, 1, 0, 7};
@@ -288,6 +299,7 @@ static void begin(uint64_t seed, uint8_t drops, uint16_t owned)
 					   .links_max = GATEWAY_LINKS,
 					   .write_queue = GATEWAY_WRITE_QUEUE,
 					   .drops_max = drops,
+					   .pairings = GATEWAY_PAIRINGS,
 					   .interrupt = interrupt,
 					   .meant = meant};
 	struct sim_peer_image made;
@@ -310,17 +322,29 @@ static void begin(uint64_t seed, uint8_t drops, uint16_t owned)
 		    (struct fake_device){.peer = &world.peers[i], .mtu = mtus[i % 3], .owned = i < owned};
 	}
 	world.radio_devices[PAIRED].security = FAKE_PASSKEY;
+	world.paired = 1u << PAIRED;
+	world.max_failed = 1;
+	if (change != NULL)
+		change();
+	fake_pm_reset();
 	world.sd = s140_start(&config);
 	uint32_t ram_start = 0x20010000;
+	const struct pairing_config pairing = {.failed = gateway_not_secured,
+					       .mask = board_mask,
+					       .unmask = board_unmask,
+					       .at_once = GATEWAY_PAIRINGS};
 
 	assert_int_equal(gateway_enable(&ram_start), NRF_SUCCESS);
 	assert_int_equal(beside_start(false), NRF_SUCCESS);
+	assert_int_equal(pairing_start(&pairing), NRF_SUCCESS);
 }
 
 static void end(void)
 {
 	s140_stop(world.sd, &world.counts);
 	assert_int_equal(world.counts.misdirected, 0);
+	/* The Peer Manager would have forgotten that a procedure runs. */
+	assert_int_equal(fake_pm_counts().overlaps, 0);
 	for (uint16_t i = 0; i < DEVICES; i++)
 		sim_peer_free(&world.peers[i]);
 }
@@ -343,7 +367,7 @@ static void a_host_updates_all(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-		begin(seed, seed % 2, 0);
+		begin(seed, seed % 2, 0, NULL);
 		updates(0, DEVICES);
 		assert_true(gateway_core.cast.ring.wraps >= 1);
 		assert_true(world.sent_bytes >= DEVICES * (IMAGE_BYTES - 32u));
@@ -356,7 +380,7 @@ static void one_plan_after_another(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-		begin(seed, 0, 0);
+		begin(seed, 0, 0, NULL);
 		updates(0, 2);
 		for (uint16_t i = 2; i < DEVICES; i++)
 			assert_false(sim_peer_is_updated(&world.peers[i]));
@@ -370,7 +394,7 @@ static void links_of_the_application_are_lent(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-		begin(seed, seed % 2, 2);
+		begin(seed, seed % 2, 2, NULL);
 		updates(0, DEVICES);
 		/* The last ones are given back while the host reads its reports. */
 		for (uint32_t limit = board_now() + 30000; (int32_t)(board_now() - limit) < 0;)
@@ -397,7 +421,7 @@ static void the_scan_names_who_is_there(void **state)
 	unsigned int count = 0;
 
 	(void)state;
-	begin(1, 0, 0);
+	begin(1, 0, 0, NULL);
 	port = gateway_core.config.port;
 	assert_false(port->seen(port->context, 0, &seen));
 	for (unsigned int i = 0; i < 3000; i++)
@@ -479,7 +503,7 @@ static void a_request_is_relayed(void **state)
 	const struct dfucast_smp_id outer = {DFUCAST_SMP_V2, 7}, inner_id = {DFUCAST_SMP_V2, 42};
 
 	(void)state;
-	begin(1, 0, 0);
+	begin(1, 0, 0, NULL);
 	for (uint8_t i = 0; i < 2; i++) {
 		const struct dfucast_ble_address address = {1, {i, 0, 0, 0, 0, 0xC0}};
 		char name[DFUCAST_BLE_ADDRESS_TEXT];
@@ -512,6 +536,118 @@ static void a_request_is_relayed(void **state)
 	end();
 }
 
+/* ---- security ---- */
+
+static void set_security(uint16_t device, enum fake_security security, bool wants, bool passkey)
+{
+	world.radio_devices[device].security = (uint8_t)security;
+	world.radio_devices[device].wants_security = wants;
+	world.paired = (uint16_t)(world.paired & ~(1u << device));
+	world.paired = (uint16_t)(world.paired | (unsigned int)passkey << device);
+}
+
+/* Peripherals as they come: some ask by themselves, some refuse, some are silent; two pairings at a time. */
+static void all_kinds(void)
+{
+	set_security(0, FAKE_ASKS, false, false);
+	set_security(1, FAKE_PASSKEY, true, true);
+	set_security(2, FAKE_SILENT, false, false);
+	set_security(3, FAKE_OPEN, true, false);
+	set_security(4, FAKE_ASKS, true, false);
+	set_security(5, FAKE_PASSKEY, false, true);
+}
+
+static void every_kind_of_security(void **state)
+{
+	uint32_t thrown_away = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		begin(seed, seed % 2, 0, all_kinds);
+		updates(0, DEVICES);
+		end();
+		/* Each connection pairs anew, or the first only. */
+		assert_true(world.counts.pairings >= DEVICES);
+		thrown_away += world.counts.thrown_away;
+		if (!PAIRING_BONDS)
+			assert_true(world.counts.pairings >= 2 * DEVICES - 2);
+		assert_int_equal(fake_pm_counts().bonds != 0, PAIRING_BONDS);
+		assert_int_equal(fake_pm_counts().with_key != 0, PAIRING_BONDS);
+	}
+	assert_true(thrown_away > 0); /* the gateway remembers who has to be encrypted first */
+}
+
+static uint16_t ended_well(uint16_t count)
+{
+	uint16_t well = 0;
+
+	host_begin(0, count);
+	run();
+	assert_int_equal(world.host.state, DFUCAST_HOST_DONE);
+	assert_int_equal(world.reports, count);
+	for (uint16_t i = 0; i < count; i++)
+		well = (uint16_t)(well | (unsigned int)sim_peer_is_updated(&world.peers[i]) << i);
+	return well;
+}
+
+static void the_wrong_ones(void)
+{
+	all_kinds();
+	world.max_failed = DEVICES;
+	world.wait_ms = 60000;
+	set_security(0, FAKE_MUTE, false, false);   /* pairing is never answered: SMP's 30 s */
+	set_security(2, FAKE_ASKS, false, true);    /* cannot be authenticated, and the plan wants it */
+	set_security(3, FAKE_PASSKEY, true, false); /* asks for a passkey that nobody knows */
+}
+
+/* They end for themselves, with the word that says why; the others wait for their turn, and get it. */
+static void who_cannot_be_paired_with(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		begin(seed, 0, 0, the_wrong_ones);
+		assert_int_equal(ended_well(DEVICES), 1u << 1 | 1u << 4 | 1u << 5);
+		assert_int_equal(world.done, 3);
+		assert_int_equal(world.err, DFUCAST_ERR_NEEDS_PAIRING);
+		end();
+	}
+}
+
+static void forgetful_ones(void)
+{
+	all_kinds();
+	for (uint16_t i = 0; i < DEVICES; i++)
+		world.radio_devices[i].forgets = true;
+}
+
+/* An update that erases settings takes the bonds along: the next connection pairs again. */
+static void bonds_that_peripherals_lose(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		begin(seed, 0, 0, forgetful_ones);
+		updates(0, DEVICES);
+		end();
+		assert_int_equal(world.counts.keys_lost != 0, PAIRING_BONDS);
+		assert_int_equal(fake_pm_counts().forced != 0, PAIRING_BONDS);
+	}
+}
+
+/* Bonded without authentication in an earlier life; the plan has a passkey. */
+static void bonds_that_are_too_weak(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		begin(seed, 0, 0, all_kinds);
+		fake_pm_bond(5, false);
+		world.radio_devices[5].has_keys = true;
+		updates(5, 1);
+		end();
+		assert_true(fake_pm_counts().with_key >= 1);
+		assert_true(fake_pm_counts().forced >= 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -520,6 +656,10 @@ int main(void)
 	    cmocka_unit_test(links_of_the_application_are_lent),
 	    cmocka_unit_test(the_scan_names_who_is_there),
 	    cmocka_unit_test(a_request_is_relayed),
+	    cmocka_unit_test(every_kind_of_security),
+	    cmocka_unit_test(who_cannot_be_paired_with),
+	    cmocka_unit_test(bonds_that_peripherals_lose),
+	    cmocka_unit_test(bonds_that_are_too_weak),
 	};
 
 	return cmocka_run_group_tests_name("S140 gateway", tests, NULL, NULL);

@@ -176,9 +176,10 @@ static void pend(void *context)
 	s140_irq_pend(((struct world *)context)->sd);
 }
 
-static uint32_t secure(void *context, uint16_t conn_handle)
+static uint32_t secure(void *context, uint16_t conn_handle, bool authenticated)
 {
 	(void)context;
+	(void)authenticated;
 	return s140_secure(conn_handle);
 }
 

@@ -323,7 +323,29 @@ static void security_by_plan_and_by_wish(void **state)
 	assert_int_equal(setup.step, DFUCAST_BLE_STEP_READY); /* it was only asked for */
 	dfucast_ble_setup_secure(&setup, true, now);
 	start(DFUCAST_BLE_STEP_SECURE);
-	now += 15000;
+	now += 35000;
+	dfucast_ble_setup_tick(&setup, now);
+	assert_int_equal(setup.err, DFUCAST_ERR_NEEDS_PAIRING);
+}
+
+/* A stack pairs with few at a time, and each silent one holds it for 30 s: waiting for a turn is no failure yet. */
+static void a_pairing_waits_for_its_turn(void **state)
+{
+	(void)state;
+	to_service(0);
+	for (unsigned int i = 0; i < 5; i++) {
+		dfucast_ble_setup_started(&setup, DFUCAST_BLE_BUSY, now);
+		now += 30000;
+		dfucast_ble_setup_tick(&setup, now);
+	}
+	start(DFUCAST_BLE_STEP_SECURE);
+	now += 34000; /* the Security Manager Protocol allows 30 s between two of its messages */
+	dfucast_ble_setup_tick(&setup, now);
+	happens(DFUCAST_BLE_SECURED, 0);
+	wants(DFUCAST_BLE_STEP_SERVICE);
+	to_service(0);
+	dfucast_ble_setup_started(&setup, DFUCAST_BLE_BUSY, now);
+	now += 180000; /* but not for ever */
 	dfucast_ble_setup_tick(&setup, now);
 	assert_int_equal(setup.err, DFUCAST_ERR_NEEDS_PAIRING);
 }
@@ -381,6 +403,7 @@ int main(void)
 	    cmocka_unit_test(nonsense_has_an_end),
 	    cmocka_unit_test(a_server_that_wants_encryption),
 	    cmocka_unit_test(security_by_plan_and_by_wish),
+	    cmocka_unit_test(a_pairing_waits_for_its_turn),
 	    cmocka_unit_test(leaving),
 	    cmocka_unit_test(what_is_left_out_is_not_done),
 	};
