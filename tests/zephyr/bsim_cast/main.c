@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A central on nrf52_bsim: whoever advertises the SMP service gets an image that is made here, DEVICES at the same time. Upload and
- * hash, for there is no bootloader. It prints a line for each change of state, and END with the time.
+ * A central on nrf52_bsim: whoever advertises the SMP service gets an image that is made here, DEVICES at the same time, and
+ * what MODE says beside it. It prints a line for each change of state, and END with the time; then the simulation is over.
  */
 #include "dfucast_zephyr.h"
 
 #include <dfucast/update.h>
+#include <nsi_main.h>
 #include <zephyr/sys/printk.h>
 
 #include <string.h>
@@ -73,8 +74,11 @@ static void start(void)
 						   .image_bytes = sizeof(image),
 						   .ring = ring,
 						   .ring_bytes = sizeof(ring),
+						   .canary = 1,
+						   .gather_ms = 10000,
 						   .rewinds = true};
-	const struct dfucast_zephyr_config port_config = {.central = {.targets = ble_targets,
+	const struct dfucast_zephyr_config port_config = {.central = {.air = {.interval_min = INTERVAL_MIN},
+								      .targets = ble_targets,
 								      .conns = conns,
 								      .value = value,
 								      .pool = &pool,
@@ -86,13 +90,15 @@ static void start(void)
 							  .active_scan = true};
 	struct dfucast_ble_user user;
 
-	plan = (struct dfucast_update_plan){.mode = DFUCAST_MODE_UPLOAD,
+	plan = (struct dfucast_update_plan){.mode = MODE,
 					    .header = image,
 					    .sha = sha,
 					    .hash = hash,
 					    .hash_bytes = sizeof(hash),
 					    .image_bytes = sizeof(image),
 					    .version = {.major = 2}};
+	for (unsigned int i = 0; i < DEVICES; i++)
+		ble_targets[i].passkey = PASSKEY;
 	dfucast_ble_pool_init(&pool, answers[0], sizeof(answers[0]), ARRAY_SIZE(answers));
 	if (bt_enable(NULL) != 0 || dfucast_zephyr_init(&port, &port_config) != 0)
 		k_oops();
@@ -154,7 +160,9 @@ int main(void)
 		if (left > 0 && ended < DEVICES)
 			(void)k_sem_take(&wake, K_MSEC(left));
 	}
-	printk("END %u ms, %u passes, interval %u x 1.25 ms, %u events lost\n", dfucast_zephyr_now(),
-	       cast.passes, port.central.slots.interval, (unsigned int)atomic_get(&port.lost));
+	printk("END %u ms, %u passes, %u activated, interval %u x 1.25 ms, %u events lost\n",
+	       dfucast_zephyr_now(), cast.passes, cast.activated, port.central.slots.interval,
+	       (unsigned int)atomic_get(&port.lost));
+	nsi_exit(0);
 	return 0;
 }
