@@ -80,6 +80,8 @@ void dfucast_ble_setup_tick(struct dfucast_ble_setup *setup, uint32_t now);
 bool dfucast_ble_setup_is_subscribed(const struct dfucast_ble_setup *setup);
 /** True once the link was encrypted. */
 bool dfucast_ble_setup_is_secured(const struct dfucast_ble_setup *setup);
+/** True while the stack was asked to encrypt and has not said how it went. */
+bool dfucast_ble_setup_pairs(const struct dfucast_ble_setup *setup);
 
 #ifdef __cplusplus
 }

@@ -9,7 +9,7 @@
 #define RADIO_STEP_MS 3000u
 #define ATTRIBUTE_STEP_MS 15000u /* a link at one second an event needs several for each question */
 #define SECURE_STEP_MS 35000u    /* the Security Manager Protocol itself gives up after 30 s of silence */
-#define SECURE_TURN_MS 180000u   /* a stack pairs with one peer at a time, and any of them may be silent */
+#define SECURE_TURN_MS 180000u   /* one pairing at a time, and any peer may be silent */
 #define MTU_MIN 23u
 #define ROUNDS_MAX 32u /* of one discovery: a peer may have so many characteristics that come one an answer */
 
@@ -120,6 +120,11 @@ bool dfucast_ble_setup_is_subscribed(const struct dfucast_ble_setup *setup)
 bool dfucast_ble_setup_is_secured(const struct dfucast_ble_setup *setup)
 {
 	return has(setup, SECURED);
+}
+
+bool dfucast_ble_setup_pairs(const struct dfucast_ble_setup *setup)
+{
+	return setup->step == DFUCAST_BLE_STEP_SECURE && has(setup, WAITING);
 }
 
 /* ---- how steps end ---- */

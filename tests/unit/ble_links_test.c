@@ -197,6 +197,61 @@ static void a_peer_that_asks_for_encryption(void **state)
 	does(DFUCAST_BLE_OP_WRITE);
 }
 
+static void only_parameters(void)
+{
+	while (dfucast_ble_central_next(&central, &op, now)) {
+		assert_int_equal(op.kind, DFUCAST_BLE_OP_PARAMS);
+		answer(DFUCAST_BLE_REFUSED);
+	}
+}
+
+/* Seen with Zephyr's host: a second pairing meanwhile fails at once, and says nothing of being busy. */
+static void one_pairing_at_a_time(void **state)
+{
+	const struct dfucast_ble_handle first = handle_of(0, 1), second = handle_of(1, 1);
+
+	(void)state;
+	open_one(0, first);
+	open_one(1, second);
+	assert_true(happens(DFUCAST_BLE_SECURITY_ASKED, first, 0));
+	assert_true(happens(DFUCAST_BLE_SECURITY_ASKED, second, 0));
+	step(DFUCAST_BLE_STEP_SECURE);
+	assert_int_equal(op.handle.index, 0);
+	only_parameters();
+	happens(DFUCAST_BLE_SECURED, first, 0);
+	step(DFUCAST_BLE_STEP_SECURE);
+	assert_int_equal(op.handle.index, 1);
+	nothing();
+	happens(DFUCAST_BLE_SECURED, second, 0);
+	nothing();
+}
+
+/* It is under way in the stack until the link is gone; and a silent peer's turn has an end. */
+static void the_turn_to_pair_ends_with_the_link(void **state)
+{
+	const struct dfucast_ble_handle first = handle_of(0, 1), second = handle_of(1, 1);
+
+	(void)state;
+	open_one(0, first);
+	open_one(1, second);
+	happens(DFUCAST_BLE_SECURITY_ASKED, first, 0);
+	happens(DFUCAST_BLE_SECURITY_ASKED, second, 0);
+	step(DFUCAST_BLE_STEP_SECURE);
+	only_parameters();
+	ask(0, 1, DFUCAST_REQUEST_CLOSE);
+	does(DFUCAST_BLE_OP_DISCONNECT);
+	nothing();
+	happens(DFUCAST_BLE_DISCONNECTED, first, 0x16);
+	step(DFUCAST_BLE_STEP_SECURE);
+	assert_int_equal(op.handle.index, 1);
+	open_one(0, handle_of(2, 1));
+	happens(DFUCAST_BLE_SECURITY_ASKED, handle_of(2, 1), 0);
+	only_parameters();
+	passes(35000); /* the second says nothing at all */
+	step(DFUCAST_BLE_STEP_SECURE);
+	assert_int_equal(op.handle.index, 2);
+}
+
 static void the_wrong_device(void **state)
 {
 	const struct dfucast_ble_handle handle = handle_of(0, 1);
@@ -343,6 +398,8 @@ int main(void)
 	    cmocka_unit_test_setup(silence_is_needs_pairing, setup),
 	    cmocka_unit_test_setup(silence_mended_by_pairing, setup),
 	    cmocka_unit_test_setup(a_peer_that_asks_for_encryption, setup),
+	    cmocka_unit_test_setup(one_pairing_at_a_time, setup),
+	    cmocka_unit_test_setup(the_turn_to_pair_ends_with_the_link, setup),
 	    cmocka_unit_test_setup(the_wrong_device, setup),
 	    cmocka_unit_test_setup(adopted_and_given_back, setup),
 	    cmocka_unit_test_setup(a_device_that_does_not_answer_is_given_back_too, setup),
