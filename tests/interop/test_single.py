@@ -543,7 +543,7 @@ def test_inspect_bad(tmp_path):
 
 WRONG_TARGETS = ("foo", "udp:", "udp:h:0", "udp:h:99999", "udp:h:x", "udp:h?baud=1", "udp:[::1", "tcp:h", "tcp:h:1?baud=9600",
                  "tcp:h:1?framing=x", "serial:/dev/x?baud=fast", "serial:/dev/x?baud", "serial:/dev/x?line_bytes=1",
-                 "serial:/dev/x?line_buffers=0", "serial:/dev/x?bauds=1", "/dev/ttyACM0", "sim:4", "@/dev/null",
+                 "serial:/dev/x?line_buffers=0", "serial:/dev/x?bauds=1", "/dev/ttyACM0", "@/dev/null",
                  "@/no/such/file", "udp:" + "h" * 300, "ble:")
 
 
@@ -558,6 +558,12 @@ def test_wrong_targets(target):
 def test_no_radio():
     for target in ("ble:AA:BB:CC:DD:EE:FF", "ble:name=Thing*"):
         assert "radio" in error_of("echo", target, "hi", code=4)["message"]
+    assert "radio" in error_of("scan", code=4)["message"]
+
+
+def test_a_simulated_device_is_no_single_target():
+    """A fleet can be asked for its inventory; the commands for one device want a device."""
+    assert error_of("echo", "sim:4", "hi", code=1)["error"] == "usage"
 
 
 def test_bad_target_file(tmp_path):
@@ -572,7 +578,7 @@ WRONG_USE = (("echo",), ("echo", "udp:h"), ("echo", "udp:h", "a", "b"), ("echo",
              ("inventory", "--to", "udp:h", "--json", "--csv"), ("params", "udp:h", "--timeout", "0"),
              ("params", "udp:h", "--timeout", "x"), ("reset", "udp:h", "--boot-mode", "256"), ("image", "inspect"),
              ("image", "upload", "udp:h"), ("raw", "udp:h", "x", "0"), ("raw", "udp:h", "0", "256"),
-             ("raw", "udp:h", "0", "0", "--read", "--write"), ("gateway",), ("scan",), ("stat", "udp:h"), ("sim",))
+             ("raw", "udp:h", "0", "0", "--read", "--write"), ("gateway",), ("scan", "udp:h"), ("stat", "udp:h"), ("sim",))
 
 
 @pytest.mark.parametrize("words", WRONG_USE)

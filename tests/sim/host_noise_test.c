@@ -71,7 +71,11 @@ static void carry(unsigned int from, enum noise noise, const struct dfucast_fram
 		if (hit && noise == DROPPED) {
 			continue;
 		}
-		come[count++] = hit && noise == FLIPPED ? (uint8_t)(sent[i] ^ 1u << draw() % 8u) : sent[i];
+		come[count] = sent[i];
+		if (hit && noise == FLIPPED) {
+			come[count] = (uint8_t)(come[count] ^ 1u << draw() % 8u);
+		}
+		count++;
 		if (hit && noise == DOUBLED) {
 			come[count++] = sent[i];
 		} else if (hit && noise == INSERTED) {

@@ -53,7 +53,7 @@ static struct {
 	uint16_t owned;
 	uint16_t max_failed;
 	uint32_t wait_ms;
-	uint16_t paired; /* a bit for each device that the plan has a passkey for */
+	uint32_t paired; /* a bit for each device that the plan has a passkey for */
 	/* the host */
 	struct dfucast_host host;
 	struct dfucast_framing framing;
@@ -542,8 +542,8 @@ static void set_security(uint16_t device, enum fake_security security, bool want
 {
 	world.radio_devices[device].security = (uint8_t)security;
 	world.radio_devices[device].wants_security = wants;
-	world.paired = (uint16_t)(world.paired & ~(1u << device));
-	world.paired = (uint16_t)(world.paired | (unsigned int)passkey << device);
+	world.paired &= ~(1u << device);
+	world.paired |= (uint32_t)passkey << device;
 }
 
 /* Peripherals as they come: some ask by themselves, some refuse, some are silent; two pairings at a time. */
