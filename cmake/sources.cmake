@@ -142,3 +142,8 @@ set(DFUCAST_PORT_ZEPHYR_SOURCES
   ports/zephyr/hash_psa.c
   ports/zephyr/hash_tinycrypt.c
 )
+# In place of uart.c, and beside it
+set(DFUCAST_PORT_ZEPHYR_OTHER_SOURCES
+  ports/zephyr/uart_irq.c
+  ports/zephyr/local_smp.c
+)

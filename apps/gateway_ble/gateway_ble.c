@@ -82,6 +82,7 @@ static void start_gateway(void)
 						      .defaults = defaults,
 						      .default_count = default_targets(),
 						      .port = &port_calls,
+						      .mixed = program.is_own_image != NULL,
 						      .file = program.file,
 						      .content = program.content,
 						      .sums = sums,
@@ -113,6 +114,8 @@ void gateway_ble_start(const struct gateway_ble_config *config)
 	dfucast_ble_fleet_init(&fleet, &of_fleet);
 	dfucast_ble_fleet_port(&fleet, &port_calls);
 	port_calls.reset = reset;
+	port_calls.local_smp = program.local_smp;
+	port_calls.is_own_image = program.is_own_image;
 	dfucast_framing_init(&host.framing, program.framing, host.frame, sizeof(host.frame));
 	start_gateway();
 }

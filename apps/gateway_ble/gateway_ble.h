@@ -37,6 +37,11 @@ struct gateway_ble_config {
 	/** As in struct dfucast_ble_fleet_config: whose link this is. */
 	enum dfucast_ble_ownership (*owner)(void *context, const struct dfucast_ble_address *address,
 					    struct dfucast_ble_offer *offer);
+	/* The gateway's own image: as in struct dfucast_gateway_port. Both or none: with them the link is a mixed one, image 0 is the
+	 * gateway's own and image 1 the fleet's. */
+	size_t (*local_smp)(void *context, const uint8_t *frame, size_t length, uint8_t *answer,
+			    size_t capacity);
+	bool (*is_own_image)(void *context, const uint8_t *header, uint32_t image_bytes);
 	struct dfucast_sha256 file, content; /**< two that run at the same time */
 	uint32_t boot_id;                    /**< another number after each start */
 	/** Devices that a stock SMP tool's upload is for: it names none. Copied; what is over GATEWAY_TARGETS is left out. */

@@ -35,6 +35,13 @@
 #define DFUCAST_ZEPHYR_RECYCLED(function)
 #endif
 
+/* Where an SMP transport of Zephyr's has its output function: 3.3 put it into a structure. */
+#if KERNEL_VERSION_NUMBER >= 0x030300
+#define DFUCAST_ZEPHYR_SMP_OUTPUT(transport) (transport).functions.output
+#else
+#define DFUCAST_ZEPHYR_SMP_OUTPUT(transport) (transport).output
+#endif
+
 /* The NCS's controller gives each link a slot of a length that was configured; Zephyr's own gives what is free. */
 #ifdef CONFIG_BT_CTLR_SDC_MAX_CONN_EVENT_LEN_DEFAULT
 #define DFUCAST_ZEPHYR_SLOT_US CONFIG_BT_CTLR_SDC_MAX_CONN_EVENT_LEN_DEFAULT

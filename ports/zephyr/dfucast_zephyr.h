@@ -76,7 +76,7 @@ bool dfucast_zephyr_release(struct dfucast_zephyr *port, struct bt_conn *conn);
 /** True while the central works on this link. */
 bool dfucast_zephyr_uses(struct dfucast_zephyr *port, struct bt_conn *conn);
 
-/* ---- a UART to the host (CONFIG_DFUCAST_UART): the async API, DMA in and out ---- */
+/* ---- a UART to the host (CONFIG_DFUCAST_UART): by DMA, or by interrupts, as USB CDC ACM wants it ---- */
 
 /** Starts receiving. @p wake is given when something came or went. One a program. @return 0, or what the driver said */
 int dfucast_zephyr_uart_init(const struct device *uart, struct k_sem *wake);
@@ -89,6 +89,12 @@ void dfucast_zephyr_uart_write(const uint8_t *bytes, size_t length);
 bool dfucast_zephyr_uart_idle(void);
 /** Received bytes lost to errors on the line: frames with holes are dropped by their CRC. */
 uint32_t dfucast_zephyr_uart_errors(void);
+
+/* ---- Zephyr's own SMP server (CONFIG_DFUCAST_LOCAL_SMP) ---- */
+
+/** For struct dfucast_gateway_port.local_smp: the answer of Zephyr's SMP server. Called from one thread, and writes flash there. */
+size_t dfucast_zephyr_local_smp(void *context, const uint8_t *frame, size_t length, uint8_t *answer,
+				size_t capacity);
 
 /* ---- SHA-256: PSA, or TinyCrypt where Zephyr has it (CONFIG_DFUCAST_SHA256_…) ---- */
 

@@ -70,6 +70,17 @@ static uint16_t read_allowed(void)
 	return count;
 }
 
+#ifdef CONFIG_GATEWAY_OWN_UPDATE
+#define HEADER_MAJOR 20u /* of MCUboot's image header: the version's first byte */
+
+static bool is_own_image(void *context, const uint8_t *header, uint32_t image_bytes)
+{
+	ARG_UNUSED(context);
+	ARG_UNUSED(image_bytes);
+	return header[HEADER_MAJOR] == CONFIG_GATEWAY_OWN_MAJOR;
+}
+#endif
+
 static uint32_t run_port(uint32_t now)
 {
 	return dfucast_zephyr_run(&port, now);
@@ -77,23 +88,29 @@ static uint32_t run_port(uint32_t now)
 
 int gateway_start(const struct device *uart, struct k_sem *wake)
 {
-	const struct gateway_ble_config config = {.central = &port.central,
-						  .run = run_port,
-						  .now = dfucast_zephyr_now,
-						  .read = dfucast_zephyr_uart_read,
-						  .room = dfucast_zephyr_uart_room,
-						  .write = dfucast_zephyr_uart_write,
-						  .idle = dfucast_zephyr_uart_idle,
-						  .framing = IS_ENABLED(CONFIG_GATEWAY_FRAMING_COBS)
-								 ? DFUCAST_FRAMING_COBS
-								 : DFUCAST_FRAMING_CONSOLE,
-						  .baud = DT_PROP(HOST_NODE, current_speed),
-						  .owner = owner,
-						  .file = dfucast_zephyr_sha256(0),
-						  .content = dfucast_zephyr_sha256(1),
-						  .boot_id = sys_rand32_get(),
-						  .allowed = allowed,
-						  .allowed_count = read_allowed()};
+	const struct gateway_ble_config config = {
+	    .central = &port.central,
+	    .run = run_port,
+	    .now = dfucast_zephyr_now,
+	    .read = dfucast_zephyr_uart_read,
+	    .room = dfucast_zephyr_uart_room,
+	    .write = dfucast_zephyr_uart_write,
+	    .idle = dfucast_zephyr_uart_idle,
+	    .framing =
+		IS_ENABLED(CONFIG_GATEWAY_FRAMING_COBS) ? DFUCAST_FRAMING_COBS : DFUCAST_FRAMING_CONSOLE,
+	    .baud = DT_PROP_OR(HOST_NODE, current_speed, 0), /* USB: fast */
+	    .owner = owner,
+#ifdef CONFIG_DFUCAST_LOCAL_SMP
+	    .local_smp = dfucast_zephyr_local_smp,
+#endif
+#ifdef CONFIG_GATEWAY_OWN_UPDATE
+	    .is_own_image = is_own_image,
+#endif
+	    .file = dfucast_zephyr_sha256(0),
+	    .content = dfucast_zephyr_sha256(1),
+	    .boot_id = sys_rand32_get(),
+	    .allowed = allowed,
+	    .allowed_count = read_allowed()};
 	int code = start_port(wake);
 
 	if (code != 0)

@@ -2,19 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Assertions in C of all that the headers of tests/fake/zephyr declare of Zephyr's API: to be compiled against a real one.
 
-    assertions.py ROOT… > assertions.c     include folders of declarations, each with all below it
+    assertions.py [--without FOLDER] ROOT… > assertions.c     include folders of declarations, each with all below it
 
 A function: its exact type, and a call (Zephyr makes some of them macros). A structure: each member by name and type. An
 enumeration, a macro that is a number: the value. A typedef: the type. Preprocessor conditions stay where they were."""
 
+import argparse
 import collections
 import pathlib
 import re
-import sys
 
 OWN = "fake_"  # headers with types that are the fake's own
 CODE = re.compile(
-    r"(?P<condition>^#(?:if|else|elif|endif)\b.*$)"
+    r"(?P<condition>^#(?:if|else|elif|endif)\b[^\n]*$)"
     r"|^#define (?P<macro>\w+) (?P<value>\(?-?\w+\)?)$"
     r"|^(?:typedef )?enum ?(?P<enum>\w*) \{\n(?P<constants>.*?)^\}(?: \w+)?;"
     r"|^(?P<typedef>typedef )?(?P<kind>struct|union) ?(?P<tag>\w*) \{\n(?P<members>.*?)^\}(?: (?P<name>\w+))?;"
@@ -133,5 +133,16 @@ def assertions(texts):
     return "\n".join(out.lines) + "\n", out.counts
 
 
+def main():
+    parser = argparse.ArgumentParser(description="Assertions in C of all that these headers declare")
+    parser.add_argument("--without", metavar="FOLDER", help="a folder below the roots, of what is not configured")
+    parser.add_argument("roots", metavar="ROOT", nargs="+")
+    wanted = parser.parse_args()
+    texts = headers(wanted.roots)
+    if wanted.without:
+        texts = {name: text for name, text in texts.items() if not name.startswith(wanted.without)}
+    print(assertions(texts)[0], end="")
+
+
 if __name__ == "__main__":
-    print(assertions(headers(sys.argv[1:]))[0], end="")
+    main()

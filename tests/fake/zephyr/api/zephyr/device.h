@@ -10,6 +10,7 @@
 #define DT_CHOSEN(name) FAKE_NODE_##name
 #define DT_ALIAS(name) FAKE_NODE_##name
 #define DT_PROP(node, property) FAKE_PROPERTY_##property
+#define DT_PROP_OR(node, property, otherwise) FAKE_PROPERTY_##property
 #define DEVICE_DT_GET(node) (&node)
 #define FAKE_NODE_dfucast_host fake_zephyr_uart
 #define FAKE_NODE_led0 fake_zephyr_led
