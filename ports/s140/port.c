@@ -53,6 +53,17 @@ static enum dfucast_ble_result result_of(uint32_t code)
 	}
 }
 
+/*
+ * What is asked of a link for its values. Where the SoftDevice calls its state invalid, its end is under way. After a
+ * question that timed out it takes none any more: our own link is closed then, a lent one ends when its owner sees to it.
+ */
+static enum dfucast_ble_result link_result_of(uint32_t code)
+{
+	if (code == NRF_ERROR_INVALID_STATE)
+		return DFUCAST_BLE_GONE;
+	return code == NRF_ERROR_TIMEOUT ? DFUCAST_BLE_BUSY : result_of(code);
+}
+
 /* ---- scanner and initiator ---- */
 
 static ble_gap_scan_params_t scan_params(const struct dfucast_s140 *port, const struct dfucast_ble_op *op)
@@ -127,16 +138,16 @@ static enum dfucast_ble_result attribute_step(struct dfucast_s140 *port, const s
 	case DFUCAST_BLE_STEP_MTU:
 		code = sd_ble_gattc_exchange_mtu_request(handle, port->config.att_mtu);
 		/* Once in a connection's life: somebody else asked already. */
-		return code == NRF_ERROR_INVALID_STATE ? DFUCAST_BLE_DONE : result_of(code);
+		return code == NRF_ERROR_INVALID_STATE ? DFUCAST_BLE_DONE : link_result_of(code);
 	case DFUCAST_BLE_STEP_SERVICE:
-		return result_of(find_service(port, handle));
+		return link_result_of(find_service(port, handle));
 	case DFUCAST_BLE_STEP_CHARACTERISTIC:
-		return result_of(sd_ble_gattc_characteristics_discover(handle, &range));
+		return link_result_of(sd_ble_gattc_characteristics_discover(handle, &range));
 	case DFUCAST_BLE_STEP_CCC:
-		return result_of(sd_ble_gattc_descriptors_discover(handle, &range));
+		return link_result_of(sd_ble_gattc_descriptors_discover(handle, &range));
 	default:
-		return result_of(write_ccc(handle, op->setup->ccc,
-					   op->step == DFUCAST_BLE_STEP_SUBSCRIBE ? UUID_CCC_ON : 0));
+		return link_result_of(write_ccc(handle, op->setup->ccc,
+						op->step == DFUCAST_BLE_STEP_SUBSCRIBE ? UUID_CCC_ON : 0));
 	}
 }
 
@@ -171,7 +182,7 @@ static enum dfucast_ble_result step(struct dfucast_s140 *port, const struct dfuc
 		return attribute_step(port, op);
 	}
 	/* RESOURCES: the configured event length is too short for it, and stays so. */
-	return code == NRF_ERROR_RESOURCES ? DFUCAST_BLE_REFUSED : result_of(code);
+	return code == NRF_ERROR_RESOURCES ? DFUCAST_BLE_REFUSED : link_result_of(code);
 }
 
 static enum dfucast_ble_result write_value(const struct dfucast_ble_op *op)
@@ -181,7 +192,7 @@ static enum dfucast_ble_result write_value(const struct dfucast_ble_op *op)
 						.len = op->length,
 						.p_value = op->value};
 
-	return result_of(sd_ble_gattc_write(op->handle.index, &write));
+	return link_result_of(sd_ble_gattc_write(op->handle.index, &write));
 }
 
 static enum dfucast_ble_result on_link(struct dfucast_s140 *port, const struct dfucast_ble_op *op)

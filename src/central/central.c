@@ -127,7 +127,8 @@ void dfucast_central_follow_setup(struct dfucast_ble_central *central, struct df
 	case DFUCAST_BLE_STEP_LEFT:
 		conn->param_tries = 0;
 		dfucast_central_enter(conn, CENTRAL_RESTORE, now + CENTRAL_PARAMS_MS);
-		if (!dfucast_central_wants_params(central, conn))
+		/* Ours, if they are still to come, are waited for. */
+		if (!conn_has(conn, CONN_PARAMS) && !dfucast_central_wants_params(central, conn))
 			dfucast_central_end(central, conn, (enum dfucast_err)conn->err, now);
 		break;
 	default:
@@ -454,13 +455,15 @@ static void security_asked(struct dfucast_ble_conn *conn, uint32_t now)
 static bool link_event(struct dfucast_ble_central *central, struct dfucast_ble_conn *conn,
 		       const struct dfucast_ble_event *event, uint32_t now)
 {
+	bool adopted = conn_has(conn, CONN_ADOPTED);
+
 	conn_clear(conn, CONN_BUSY);
 	switch (event->kind) {
 	case DFUCAST_BLE_NOTIFIED:
 		return notified(central, conn, event, now);
 	case DFUCAST_BLE_WRITES_SENT:
 		writes_sent(central, conn, event->number);
-		return !conn_has(conn, CONN_ADOPTED);
+		return !adopted;
 	case DFUCAST_BLE_PARAMS_CHANGED:
 		conn->have = event->params;
 		dfucast_central_params_over(central, conn, now);
@@ -474,7 +477,7 @@ static bool link_event(struct dfucast_ble_central *central, struct dfucast_ble_c
 	case DFUCAST_BLE_DEAF:
 		if (conn_is_ours(conn) && !conn_sets_up(conn)) {
 			give_up(central, conn, DFUCAST_ERR_SILENT, now);
-			return true;
+			return !adopted;
 		}
 		break;
 	default:
@@ -483,7 +486,8 @@ static bool link_event(struct dfucast_ble_central *central, struct dfucast_ble_c
 	dfucast_ble_setup_event(&conn->setup, event, now);
 	if (conn_sets_up(conn))
 		dfucast_central_follow_setup(central, conn, now);
-	return true;
+	/* Who owns a link has to know that it is of no use any more. */
+	return event->kind != DFUCAST_BLE_DEAF || !adopted;
 }
 
 bool dfucast_ble_central_event(struct dfucast_ble_central *central, const struct dfucast_ble_event *event,

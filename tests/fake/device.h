@@ -49,9 +49,11 @@ struct fake_device {
 	bool forgets;          /**< its bonds, when it restarts */
 	bool has_keys;         /**< of a bond with us */
 	uint32_t boots;        /**< the fake's own: when last connected */
-	bool no_phy;           /**< does not answer a PHY update */
-	bool no_service;       /**< is something else */
-	bool owned;            /**< connected to the application from the start, and again after each drop */
+	uint8_t deaf; /**< attribute procedures that it leaves unanswered, each on a connection of its own */
+	bool old;     /**< Bluetooth 4.0: no PHYs, no long packets, no ATT_MTU exchange */
+	bool no_phy;  /**< does not answer a PHY update */
+	bool no_service; /**< is something else */
+	bool owned;      /**< connected to the application from the start, and again after each drop */
 };
 
 /** What happened, for tests to see that it did. A fake counts what its stack has. */
@@ -60,14 +62,18 @@ struct fake_counts {
 	uint32_t drops;
 	uint32_t busy;
 	uint32_t no_credit;
-	uint32_t reused;      /**< numbers of connections given to another device than before */
-	uint32_t late;        /**< events of an old connection behind such a reuse */
-	uint32_t preempted;   /**< interrupts while the program was at work */
-	uint32_t misdirected; /**< values written to another device than meant */
-	uint32_t reports;     /**< advertisements */
-	uint32_t wishes;      /**< parameters, PHYs, lengths, MTUs that peripherals asked for */
-	uint32_t refused;     /**< parameters refused */
-	uint32_t unanswered;  /**< wishes that were still open when the link ended by itself or at the end */
+	uint32_t reused;       /**< numbers of connections given to another device than before */
+	uint32_t late;         /**< events of an old connection behind such a reuse */
+	uint32_t preempted;    /**< interrupts while the program was at work */
+	uint32_t misdirected;  /**< values written to another device than meant */
+	uint32_t reports;      /**< advertisements */
+	uint32_t wishes;       /**< parameters, PHYs, lengths, MTUs that peripherals asked for */
+	uint32_t refused;      /**< parameters refused */
+	uint32_t unanswered;   /**< wishes that were still open when the link ended by itself or at the end */
+	uint32_t ending;       /**< calls for connections that had just ended */
+	uint32_t deaf;         /**< attribute procedures left unanswered */
+	uint32_t att_timeouts; /**< and those that timed out before the link ended */
+	uint32_t old;          /**< procedures that a peer does not know */
 	uint32_t pairings;
 	uint32_t keys_lost;   /**< encryptions with a key that the peer had forgotten */
 	uint32_t thrown_away; /**< writes of unencrypted links */

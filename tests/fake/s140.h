@@ -30,6 +30,7 @@ struct s140_config {
 	uint16_t count;
 	uint16_t links_max;
 	uint8_t write_queue;
+	bool short_events; /**< the event length is too short for long packets */
 	uint8_t pairings;  /**< at the same time; 0: any number */
 	uint8_t drops_max; /**< connections that break by themselves, for each device */
 	void (*interrupt)(void *context);
@@ -58,6 +59,8 @@ uint32_t s140_secure(uint16_t conn_handle);
 /** sd_ble_gap_authenticate(), and sd_ble_gap_encrypt() with a key that was made at this security level. */
 uint32_t s140_pair(uint16_t conn_handle, const ble_gap_sec_params_t *params);
 uint32_t s140_encrypt(uint16_t conn_handle, uint8_t level);
+/** The application ends a link of its own. */
+void s140_drop(struct s140 *sd, uint16_t conn_handle);
 /** The parameters that a link has now. */
 ble_gap_conn_params_t s140_params(const struct s140 *sd, uint16_t conn_handle);
 

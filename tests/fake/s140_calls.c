@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <string.h>
 
+#define ATT_TIMEOUT_MS 30000u
+
 extern struct s140 *s140_the;
 
 /* Called with `air` held; NULL: no such connection. */
@@ -15,6 +17,15 @@ static struct link *link_of(struct s140 *sd, uint16_t handle)
 	if (handle >= S140_LINKS_MAX || sd->links[handle].state != LINK_UP)
 		return NULL;
 	return &sd->links[handle];
+}
+
+/* No such connection: the SoftDevice's answer, which depends on how far its end has come. */
+static uint32_t no_link(struct s140 *sd, uint16_t handle)
+{
+	if (handle >= S140_LINKS_MAX || sd->links[handle].state != LINK_GONE || fake_roll(&sd->clock, 4) == 0)
+		return BLE_ERROR_INVALID_CONN_HANDLE;
+	sd->counts.ending++;
+	return NRF_ERROR_INVALID_STATE;
 }
 
 static bool says_busy(struct s140 *sd)
@@ -177,7 +188,7 @@ uint32_t sd_ble_gap_disconnect(uint16_t conn_handle, uint8_t hci_status_code)
 
 	assert(hci_status_code == BLE_HCI_REMOTE_USER_TERMINATED_CONNECTION);
 	if (link == NULL)
-		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+		return leave(sd, no_link(sd, conn_handle));
 	assert(!sd->config.devices[link->device].owned); /* never the application's */
 	link->reason = 0x16;
 	link->by_us = true;
@@ -215,7 +226,7 @@ uint32_t sd_ble_gap_phy_update(uint16_t conn_handle, ble_gap_phys_t const *p_gap
 
 	assert(p_gap_phys->tx_phys == p_gap_phys->rx_phys);
 	if (link == NULL)
-		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+		return leave(sd, no_link(sd, conn_handle));
 	return leave(sd, radio_procedure(sd, link, BLE_GAP_EVT_PHY_UPDATE, BLE_GAP_EVT_PHY_UPDATE_REQUEST));
 }
 
@@ -227,7 +238,9 @@ uint32_t sd_ble_gap_data_length_update(uint16_t conn_handle, ble_gap_data_length
 
 	assert(p_dl_params == NULL && p_dl_limitation == NULL);
 	if (link == NULL)
-		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+		return leave(sd, no_link(sd, conn_handle));
+	if (sd->config.short_events && link->wish != BLE_GAP_EVT_DATA_LENGTH_UPDATE_REQUEST)
+		return leave(sd, NRF_ERROR_RESOURCES);
 	return leave(sd, radio_procedure(sd, link, BLE_GAP_EVT_DATA_LENGTH_UPDATE,
 					 BLE_GAP_EVT_DATA_LENGTH_UPDATE_REQUEST));
 }
@@ -238,7 +251,7 @@ uint32_t sd_ble_gap_conn_param_update(uint16_t conn_handle, ble_gap_conn_params_
 	struct link *link = meant(sd, conn_handle);
 
 	if (link == NULL)
-		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+		return leave(sd, no_link(sd, conn_handle));
 	if (p_conn_params == NULL) {
 		if (link->wish != BLE_GAP_EVT_CONN_PARAM_UPDATE_REQUEST)
 			return leave(sd, NRF_ERROR_INVALID_STATE);
@@ -264,7 +277,7 @@ uint32_t sd_ble_gap_auth_key_reply(uint16_t conn_handle, uint8_t key_type, uint8
 
 	assert(key_type == BLE_GAP_AUTH_KEY_TYPE_PASSKEY || p_key == NULL);
 	if (link == NULL)
-		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+		return leave(sd, no_link(sd, conn_handle));
 	if (!link->key_asked)
 		return leave(sd, NRF_ERROR_INVALID_STATE);
 	if (says_busy(sd))
@@ -296,7 +309,7 @@ uint32_t s140_pair(uint16_t conn_handle, const ble_gap_sec_params_t *params)
 	assert(params->min_key_size == 7 && params->max_key_size == 16);
 	assert(!params->mitm || params->io_caps != BLE_GAP_IO_CAPS_NONE);
 	if (link == NULL)
-		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+		return leave(sd, no_link(sd, conn_handle));
 	if (link->secure_timer.runs)
 		return leave(sd, NRF_ERROR_INVALID_STATE);
 	if (says_busy(sd))
@@ -316,7 +329,7 @@ uint32_t s140_encrypt(uint16_t conn_handle, uint8_t level)
 	struct link *link = meant(sd, conn_handle);
 
 	if (link == NULL)
-		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+		return leave(sd, no_link(sd, conn_handle));
 	if (link->secure_timer.runs)
 		return leave(sd, NRF_ERROR_INVALID_STATE);
 	link->key_level = level;
@@ -337,10 +350,21 @@ uint32_t s140_secure(uint16_t conn_handle)
 
 static uint32_t procedure(struct s140 *sd, struct link *link, uint16_t ends_with)
 {
+	struct fake_device *device = &sd->config.devices[link->device];
+
+	if (link->att_dead)
+		return NRF_ERROR_TIMEOUT;
 	if (link->procedure != 0 || says_busy(sd))
 		return NRF_ERROR_BUSY;
 	link->procedure = ends_with;
-	fake_arm(&sd->clock, &link->procedure_timer, 5, 40);
+	if (device->deaf > 0 && fake_roll(&sd->clock, 3) == 0) {
+		device->deaf--;
+		sd->counts.deaf++;
+		link->unanswered = true;
+		fake_arm(&sd->clock, &link->procedure_timer, ATT_TIMEOUT_MS, 0);
+	} else {
+		fake_arm(&sd->clock, &link->procedure_timer, 5, 40);
+	}
 	return NRF_SUCCESS;
 }
 
@@ -352,7 +376,7 @@ uint32_t sd_ble_gattc_exchange_mtu_request(uint16_t conn_handle, uint16_t client
 
 	assert(client_rx_mtu == S140_MTU_MAX);
 	if (link == NULL)
-		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+		return leave(sd, no_link(sd, conn_handle));
 	if (link->mtu_asked)
 		return leave(sd, NRF_ERROR_INVALID_STATE);
 	result = procedure(sd, link, BLE_GATTC_EVT_EXCHANGE_MTU_RSP);
@@ -368,7 +392,7 @@ static uint32_t discover(uint16_t conn_handle, uint16_t ends_with, uint16_t star
 
 	assert(start >= 1 && start <= end);
 	if (link == NULL)
-		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+		return leave(sd, no_link(sd, conn_handle));
 	result = procedure(sd, link, ends_with);
 	if (result == NRF_SUCCESS) {
 		link->range_start = start;
@@ -400,6 +424,8 @@ uint32_t sd_ble_gattc_descriptors_discover(uint16_t conn_handle,
 
 static uint32_t write_command(struct s140 *sd, struct link *link, ble_gattc_write_params_t const *write)
 {
+	if (link->att_dead)
+		return NRF_ERROR_TIMEOUT;
 	if (write->len > link->mtu - 3u)
 		return NRF_ERROR_DATA_SIZE;
 	if (link->queued == sd->config.write_queue) {
@@ -423,7 +449,7 @@ uint32_t sd_ble_gattc_write(uint16_t conn_handle, ble_gattc_write_params_t const
 	uint32_t result;
 
 	if (link == NULL)
-		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+		return leave(sd, no_link(sd, conn_handle));
 	if (p_write_params->write_op == BLE_GATT_OP_WRITE_CMD)
 		return leave(sd, write_command(sd, link, p_write_params));
 	assert(p_write_params->handle == FAKE_CCC && p_write_params->len == 2);
@@ -440,7 +466,7 @@ uint32_t sd_ble_gatts_exchange_mtu_reply(uint16_t conn_handle, uint16_t server_r
 
 	assert(server_rx_mtu == S140_MTU_MAX);
 	if (link == NULL)
-		return leave(sd, BLE_ERROR_INVALID_CONN_HANDLE);
+		return leave(sd, no_link(sd, conn_handle));
 	if (link->wish != BLE_GATTS_EVT_EXCHANGE_MTU_REQUEST)
 		return leave(sd, NRF_ERROR_INVALID_STATE);
 	if (says_busy(sd))

@@ -23,7 +23,7 @@
 enum link_state {
 	LINK_FREE,
 	LINK_UP,
-	LINK_GONE, /* DISCONNECTED is in the queue */
+	LINK_GONE, /* DISCONNECTED is in the queue, or will be */
 };
 
 struct value {
@@ -55,6 +55,8 @@ struct link {
 	ble_gap_conn_params_t params;
 	ble_gap_conn_params_t params_next;
 	uint16_t procedure; /* event that will end the running attribute procedure; 0: none */
+	bool unanswered;    /* that procedure */
+	bool att_dead;      /* so the SoftDevice takes none any more */
 	uint16_t range_start, range_end;
 	uint16_t radio_procedure; /* the same for the radio's */
 	uint8_t wishes_left;      /* parameters */
@@ -65,6 +67,7 @@ struct link {
 	struct value queue[QUEUE_MAX];
 	struct fake_timer procedure_timer, radio_timer, write_timer, notify_timer, down_timer, wish_timer,
 	    secure_timer;
+	struct fake_timer told_timer;   /* it is gone, and will be told */
 	struct fake_timer notice_timer; /* the application's own notifications */
 	struct fake_answer answer;
 	struct value last; /* notification: comes again, too late */

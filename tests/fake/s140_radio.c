@@ -18,7 +18,8 @@ static struct sim_peer *peer_of(struct s140 *sd, const struct link *link)
 bool s140_is_linked(const struct s140 *sd, uint16_t device)
 {
 	for (uint16_t i = 0; i < S140_LINKS_MAX; i++) {
-		if (sd->links[i].state == LINK_UP && sd->links[i].device == device)
+		if ((sd->links[i].state == LINK_UP || sd->links[i].told_timer.runs) &&
+		    sd->links[i].device == device)
 			return true;
 	}
 	return false;
@@ -129,6 +130,7 @@ static void owned_step(struct s140 *sd)
 	for (uint16_t i = 0; i < sd->config.count; i++) {
 		if (!fake_fires(&sd->clock, &sd->owned_timers[i]))
 			continue;
+		sd->scanning = false; /* sd_ble_gap_connect() stops whoever's scan it is */
 		if (sim_peer_connectable(sd->config.devices[i].peer) && sd->free_count > 0)
 			connected(sd, i, &params);
 		else
@@ -139,13 +141,34 @@ static void owned_step(struct s140 *sd)
 static void link_down(struct s140 *sd, uint16_t handle)
 {
 	struct link *link = &sd->links[handle];
-	ble_evt_t *event = s140_push(sd, BLE_GAP_EVT_DISCONNECTED, handle, S140_GAP_BYTES(disconnected));
 
-	event->evt.gap_evt.params.disconnected.reason = link->reason;
 	sim_peer_disconnect(peer_of(sd, link));
 	link->state = LINK_GONE;
+	fake_arm(&sd->clock, &link->told_timer, 0, 8);
 	if (sd->config.devices[link->device].owned)
 		fake_arm(&sd->clock, &sd->owned_timers[link->device], 100, 400);
+}
+
+static void tell_down(struct s140 *sd, uint16_t handle)
+{
+	struct link *link = &sd->links[handle];
+
+	if (fake_fires(&sd->clock, &link->told_timer))
+		s140_push(sd, BLE_GAP_EVT_DISCONNECTED, handle, S140_GAP_BYTES(disconnected))
+		    ->evt.gap_evt.params.disconnected.reason = link->reason;
+}
+
+void s140_drop(struct s140 *sd, uint16_t conn_handle)
+{
+	struct link *link;
+
+	pthread_mutex_lock(&sd->clock.air);
+	link = &sd->links[conn_handle];
+	if (link->state == LINK_UP && sd->config.devices[link->device].owned && link->reason == 0) {
+		link->reason = 0x16;
+		fake_arm(&sd->clock, &link->down_timer, 5, 30);
+	}
+	pthread_mutex_unlock(&sd->clock.air);
 }
 
 /* ---- advertisements ---- */
@@ -234,10 +257,24 @@ static void written(struct s140 *sd, uint16_t handle)
 static void end_procedure(struct s140 *sd, uint16_t handle)
 {
 	struct link *link = &sd->links[handle];
-	uint16_t device_mtu = sd->config.devices[link->device].mtu;
+	const struct fake_device *device = &sd->config.devices[link->device];
+	uint16_t device_mtu = device->mtu;
 
+	if (link->unanswered) {
+		/* And with it every further one. */
+		link->att_dead = true;
+		sd->counts.att_timeouts++;
+		(void)gattc(sd, handle, BLE_GATTC_EVT_TIMEOUT, S140_GATTC_BYTES(timeout));
+		return;
+	}
 	switch (link->procedure) {
 	case BLE_GATTC_EVT_EXCHANGE_MTU_RSP:
+		if (device->old) {
+			sd->counts.old++;
+			gattc(sd, handle, link->procedure, S140_GATTC_BYTES(exchange_mtu_rsp))->gatt_status =
+			    0x0106; /* request not supported */
+			break;
+		}
 		link->mtu = device_mtu < S140_MTU_MAX ? device_mtu : S140_MTU_MAX;
 		gattc(sd, handle, link->procedure, S140_GATTC_BYTES(exchange_mtu_rsp))
 		    ->params.exchange_mtu_rsp.server_rx_mtu = device_mtu;
@@ -262,11 +299,17 @@ static void end_radio_procedure(struct s140 *sd, uint16_t handle)
 		event =
 		    &s140_push(sd, link->radio_procedure, handle, S140_GAP_BYTES(phy_update))->evt.gap_evt;
 		event->params.phy_update.tx_phy = event->params.phy_update.rx_phy = BLE_GAP_PHY_2MBPS;
+		if (sd->config.devices[link->device].old) {
+			sd->counts.old++;
+			event->params.phy_update.status = 0x1A; /* unsupported remote feature */
+			event->params.phy_update.tx_phy = event->params.phy_update.rx_phy = 0;
+		}
 		break;
 	case BLE_GAP_EVT_DATA_LENGTH_UPDATE:
 		event = &s140_push(sd, link->radio_procedure, handle, S140_GAP_BYTES(data_length_update))
 			     ->evt.gap_evt;
-		event->params.data_length_update.effective_params.max_tx_octets = 251;
+		event->params.data_length_update.effective_params.max_tx_octets =
+		    sd->config.devices[link->device].old ? 27 : 251;
 		break;
 	default:
 		event = &s140_push(sd, link->radio_procedure, handle, S140_GAP_BYTES(conn_param_update))
@@ -503,6 +546,7 @@ uint32_t s140_radio_step(struct s140 *sd)
 	for (uint16_t i = 0; i < S140_LINKS_MAX; i++) {
 		if (sd->links[i].state == LINK_UP)
 			link_step(sd, i);
+		tell_down(sd, i);
 	}
 	fake_devices_earlier(sd->config.devices, sd->config.count, now, &next);
 	for (uint16_t i = 0; i < sd->config.count; i++)
@@ -513,6 +557,7 @@ uint32_t s140_radio_step(struct s140 *sd)
 	for (uint16_t i = 0; i < S140_LINKS_MAX; i++) {
 		if (sd->links[i].state == LINK_UP)
 			earlier_link(now, &next, &sd->links[i]);
+		fake_earlier_timer(now, &next, &sd->links[i].told_timer);
 	}
 	return next;
 }

@@ -6,7 +6,7 @@
  * this and that, want encryption, or are not what they seem; links that the application owns. Seeds 1 … 12. Built with
  * -fsanitize=thread as well: the only things that interrupt and program share are the port's queue and its door.
  *
- * s140_test SEED [DEVICES [DROPS [LINKS [AWKWARD [OWNED]]]]] runs one; S140_VERBOSE=1 tells what it met.
+ * s140_test SEED [DEVICES [DROPS [LINKS [AWKWARD [OWNED [DEAF]]]]]] runs one; S140_VERBOSE=1 tells what it met.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,6 +49,8 @@ struct setup {
 	bool awkward; /* peripherals that ask for things */
 	bool odd;     /* two cannot be paired with, one is no SMP server */
 	uint16_t owned;
+	bool deaf; /* attribute procedures that are not answered */
+	bool short_events;
 	bool observed; /* the SDK fetches the events, and the port is one of its observers */
 };
 
@@ -89,10 +91,12 @@ static void prepare_radio_device(struct world *world, uint16_t i)
 
 	*device = (struct fake_device){.peer = &world->peers[i], .mtu = mtus[i % 3]};
 	device->owned = i < world->setup.owned;
+	device->deaf = world->setup.deaf;
 	if (world->setup.awkward) {
 		device->params_wishes = 3;
 		device->asks = i % 2 == 0;
 		device->no_phy = i % 5 == 1;
+		device->old = i % 7 == 5;
 		device->wants_security = i % 3 == 0;
 		device->security = i % 4 == 1   ? FAKE_ASKS
 				   : i % 4 == 3 ? FAKE_SILENT
@@ -139,6 +143,8 @@ static void prepare_cast(struct world *world)
 	    .hash_bytes = sizeof(world->hash),
 	    .image_bytes = IMAGE_BYTES,
 	    .version = {1, 1, 0, 7},
+	    /* Attributes are silent for 30 s before a lent link is ended. */
+	    .wait_ms = world->setup.deaf && world->setup.owned != 0 ? 60000u : 0u,
 	};
 	const struct dfucast_cast_config config = {
 	    .consumer = &dfucast_update_consumer,
@@ -263,6 +269,8 @@ static void application(void *context, const ble_evt_t *event)
 					 &gap->params.connected.conn_params, 0, world->now);
 	} else if (event->header.evt_id == BLE_GATTC_EVT_HVX) {
 		world->notices++;
+	} else if (event->header.evt_id == BLE_GATTC_EVT_TIMEOUT) {
+		s140_drop(world->sd, gap->conn_handle);
 	} else {
 		answer(event, gap->conn_handle);
 	}
@@ -411,6 +419,10 @@ static void add_up(const struct world *world)
 	total.refused += counts->refused;
 	total.pairings += counts->pairings;
 	total.thrown_away += counts->thrown_away;
+	total.ending += counts->ending;
+	total.deaf += counts->deaf;
+	total.att_timeouts += counts->att_timeouts;
+	total.old += counts->old;
 	total_strays += world->port.central.strays;
 	total_starvations += world->port.starvations;
 	total_lost += world->port.queue.lost;
@@ -440,6 +452,7 @@ static void one_update(uint64_t seed, const struct setup *setup)
 	    .links_max = setup->links,
 	    .write_queue = setup->write_queue,
 	    .drops_max = setup->drops,
+	    .short_events = setup->short_events,
 	    .interrupt = interrupt,
 	    .meant = meant,
 	    .context = world,
@@ -551,6 +564,21 @@ static void links_of_the_application(void **state)
 	all_seeds(&setup);
 }
 
+/* A question that is not answered costs a connection, not the device. A lent one its owner ends, who is told. */
+static void unanswered_procedures(void **state)
+{
+	struct setup setup = {.count = 6, .links = S140_LINKS_MAX, .write_queue = 2, .deaf = true};
+
+	(void)state;
+	all_seeds(&setup);
+	setup.short_events = true;
+	setup.drops = 1;
+	all_seeds(&setup);
+	setup.owned = 3;
+	setup.drops = 0;
+	all_seeds(&setup);
+}
+
 /* Beside an application on the SDK, from an observer of its events. */
 static void as_an_observer(void **state)
 {
@@ -576,8 +604,14 @@ static void the_fake_was_awkward(void **state)
 	assert_true(total.refused > S140_SEEDS);
 	assert_true(total.pairings > S140_SEEDS);
 	assert_true(total.thrown_away > S140_SEEDS);
+	assert_true(total.ending >= S140_SEEDS / 4u);
+	assert_true(total.deaf > S140_SEEDS);
+	assert_true(total.att_timeouts > 0);
+	assert_true(total.old > S140_SEEDS);
 	assert_true(total_starvations > 0);
-	printf("%u observed events found no room\n", total_lost);
+	printf("%u observed events found no room; %u calls for links that had just ended; %u questions "
+	       "unanswered, %u until they timed out\n",
+	       total_lost, total.ending, total.deaf, total.att_timeouts);
 }
 
 static uint64_t one_seed;
@@ -600,11 +634,14 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(peripherals_with_wishes),
 	    cmocka_unit_test(the_wrong_ones_fail_alone),
 	    cmocka_unit_test(links_of_the_application),
+	    cmocka_unit_test(unanswered_procedures),
 	    cmocka_unit_test(as_an_observer),
 	    cmocka_unit_test(the_fake_was_awkward),
 	};
 	const struct CMUnitTest one[] = {cmocka_unit_test(one_of_them)};
 
+	if (getenv("S140_ONLY") != NULL)
+		cmocka_set_test_filter(getenv("S140_ONLY"));
 	if (argc > 1) {
 		one_seed = strtoull(argv[1], NULL, 0);
 		one_setup.count = argc > 2 ? (uint16_t)strtoul(argv[2], NULL, 0) : one_setup.count;
@@ -612,6 +649,8 @@ int main(int argc, char **argv)
 		one_setup.links = argc > 4 ? (uint16_t)strtoul(argv[4], NULL, 0) : one_setup.links;
 		one_setup.awkward = argc > 5 && argv[5][0] == '1';
 		one_setup.owned = argc > 6 ? (uint16_t)strtoul(argv[6], NULL, 0) : 0;
+		one_setup.deaf = argc > 7 && argv[7][0] != '0';
+		one_setup.short_events = argc > 7 && argv[7][0] == '2';
 		return cmocka_run_group_tests_name("S140", one, NULL, NULL);
 	}
 	return cmocka_run_group_tests_name("S140", tests, NULL, NULL);

@@ -375,6 +375,38 @@ static void a_device_that_does_not_answer_is_given_back_too(void **state)
 	nothing();
 }
 
+/* The owner hears that its link takes no questions any more, and gets it as it was, whatever is under way. */
+static void a_question_that_times_out_is_told(void **state)
+{
+	const struct dfucast_ble_handle handle = handle_of(2, 1);
+	struct dfucast_ble_offer offer = offer_of(1, handle);
+	struct dfucast_ble_params ours;
+
+	(void)state;
+	offer.value = 22;
+	offer.ccc = 23;
+	assert_true(dfucast_ble_central_adopt(&central, &offer, now));
+	ask(1, 1, DFUCAST_REQUEST_OPEN);
+	step(DFUCAST_BLE_STEP_SUBSCRIBE);
+	does(DFUCAST_BLE_OP_PARAMS);
+	ours = op.params;
+	assert_false(happens(DFUCAST_BLE_DEAF, handle, 0));
+	nothing();
+	assert_int_equal(user.down, 0); /* our parameters are still to come */
+	has(handle, ours);
+	does(DFUCAST_BLE_OP_PARAMS);
+	assert_memory_equal(&op.params, &before, sizeof(before));
+	has(handle, before);
+	assert_int_equal(user.down, 1);
+	assert_int_equal(user.err, DFUCAST_ERR_SILENT);
+	/* The same when it is up. */
+	ask(1, 2, DFUCAST_REQUEST_OPEN);
+	step(DFUCAST_BLE_STEP_SUBSCRIBE);
+	happens(DFUCAST_BLE_WRITTEN, handle, 0);
+	assert_int_equal(user.up, 1);
+	assert_false(happens(DFUCAST_BLE_DEAF, handle, 0));
+}
+
 static void no_offer_for_nobody(void **state)
 {
 	struct dfucast_ble_offer offer = offer_of(TARGETS, handle_of(0, 1));
@@ -403,6 +435,7 @@ int main(void)
 	    cmocka_unit_test_setup(the_wrong_device, setup),
 	    cmocka_unit_test_setup(adopted_and_given_back, setup),
 	    cmocka_unit_test_setup(a_device_that_does_not_answer_is_given_back_too, setup),
+	    cmocka_unit_test_setup(a_question_that_times_out_is_told, setup),
 	    cmocka_unit_test_setup(no_offer_for_nobody, setup),
 	};
 
