@@ -18,152 +18,27 @@
 
 #include <cmocka.h>
 
-#include <dfucast/update.h>
-
 #include "../../ports/s140/s140.h"
 #include "../../src/central/central_internal.h"
 #include "../fake/s140.h"
+#include "central_world.h"
 
-#define DEVICES_MAX 20u
-#define IMAGE_BYTES 12000u
-#define FACTORY_BYTES 6000u
-#define RING_BYTES 8192u
 #define QUEUE_BYTES 4096u
-#define LIMIT_MS (20u * 60u * 1000u)
-#define LONG_ANSWERS 2u
-#define LONG_ANSWER_BYTES 512u
 #ifndef S140_SEEDS
 #define S140_SEEDS 12u
 #endif
 
-void dfucast_port_assert_failed(const char *file, int line)
-{
-	fprintf(stderr, "assert at %s:%d\n", file, line);
-	abort();
-}
-
-/* What one run is made of. */
-struct setup {
-	uint16_t count, links;
-	uint8_t drops, write_queue;
-	bool awkward; /* peripherals that ask for things */
-	bool odd;     /* two cannot be paired with, one is no SMP server */
-	uint16_t owned;
-	bool deaf; /* attribute procedures that are not answered */
-	bool short_events;
-	bool observed; /* the SDK fetches the events, and the port is one of its observers */
-};
-
 struct world {
-	struct setup setup;
-	struct sim_peer peers[DEVICES_MAX];
-	struct fake_device radio_devices[DEVICES_MAX];
-	struct dfucast_update devices[DEVICES_MAX];
-	struct dfucast_cast_target targets[DEVICES_MAX];
-	struct dfucast_cast cast;
-	struct dfucast_update_plan plan;
+	struct central_world base;
 	struct s140 *sd;
 	struct dfucast_s140 port;
-	struct dfucast_ble_conn conns[S140_LINKS_MAX];
-	struct dfucast_ble_target ble_targets[DEVICES_MAX];
-	struct dfucast_ble_pool pool;
-	uint8_t long_answers[LONG_ANSWERS][LONG_ANSWER_BYTES];
-	uint8_t value[S140_MTU_MAX - 3u];
 	uintptr_t queue[QUEUE_BYTES / sizeof(uintptr_t)];
-	uint32_t notices; /* the application's own notifications that reached it */
-	uint32_t now;
 	struct fake_counts counts;
-	uint8_t ring[RING_BYTES];
-	uint8_t image[IMAGE_BYTES];
-	uint8_t factory[FACTORY_BYTES];
-	uint8_t sha[32];
-	uint8_t hash[32];
 };
 
 /* What all seeds together must have met: a fake that never was awkward would prove nothing. */
 static struct fake_counts total;
 static uint32_t total_strays, total_starvations, total_lost;
-
-static void prepare_radio_device(struct world *world, uint16_t i)
-{
-	static const uint16_t mtus[] = {247, 498, 23};
-	struct fake_device *device = &world->radio_devices[i];
-
-	*device = (struct fake_device){.peer = &world->peers[i], .mtu = mtus[i % 3]};
-	device->owned = i < world->setup.owned;
-	device->deaf = world->setup.deaf;
-	if (world->setup.awkward) {
-		device->params_wishes = 3;
-		device->asks = i % 2 == 0;
-		device->no_phy = i % 5 == 1;
-		device->old = i % 7 == 5;
-		device->wants_security = i % 3 == 0;
-		device->security = i % 4 == 1   ? FAKE_ASKS
-				   : i % 4 == 3 ? FAKE_SILENT
-				   : i % 8 == 6 ? FAKE_PASSKEY
-						: FAKE_OPEN;
-	}
-	if (world->setup.odd && i == 0)
-		device->security = FAKE_REFUSES;
-	if (world->setup.odd && i == 1)
-		device->no_service = true;
-	if (world->setup.odd && i == 2)
-		device->security = FAKE_PASSKEY; /* which nobody knows */
-}
-
-static void prepare_peers(struct world *world)
-{
-	static const uint8_t old_version[4] = {1, 0, 0, 0};
-	static const uint8_t new_version[4] = {1, 1, 0, 7};
-	struct sim_peer_image made;
-	struct sim_peer_config config;
-
-	sim_peer_image_make(world->factory, FACTORY_BYTES, old_version, 1);
-	sim_peer_image_make(world->image, IMAGE_BYTES, new_version, 2);
-	assert_true(sim_peer_image_look(world->image, IMAGE_BYTES, &made));
-	memcpy(world->hash, made.hash, sizeof(world->hash));
-	sim_peer_sha256(world->image, IMAGE_BYTES, world->sha);
-	sim_peer_config_default(&config);
-	config.buf_size = 512;
-	config.reassembly = true;
-	config.slot_bytes = 16384;
-	for (uint16_t i = 0; i < world->setup.count; i++) {
-		config.progressive = i % 2 != 0;
-		sim_peer_init(&world->peers[i], &config, world->factory, FACTORY_BYTES, 0);
-		prepare_radio_device(world, i);
-	}
-}
-
-static void prepare_cast(struct world *world)
-{
-	world->plan = (struct dfucast_update_plan){
-	    .header = world->image,
-	    .sha = world->sha,
-	    .hash = world->hash,
-	    .hash_bytes = sizeof(world->hash),
-	    .image_bytes = IMAGE_BYTES,
-	    .version = {1, 1, 0, 7},
-	    /* Attributes are silent for 30 s before a lent link is ended. */
-	    .wait_ms = world->setup.deaf && world->setup.owned != 0 ? 60000u : 0u,
-	};
-	const struct dfucast_cast_config config = {
-	    .consumer = &dfucast_update_consumer,
-	    .plan = &world->plan,
-	    .devices = world->devices,
-	    .device_bytes = sizeof(world->devices[0]),
-	    .targets = world->targets,
-	    .count = world->setup.count,
-	    .links_max = world->setup.links,
-	    .ring = world->ring,
-	    .ring_bytes = sizeof(world->ring),
-	    .image_bytes = IMAGE_BYTES,
-	    .canary = 1,
-	    .gather_ms = 5000,
-	    .rewinds = true,
-	};
-
-	dfucast_cast_init(&world->cast, &config);
-}
 
 /* ---- the port's surroundings ---- */
 
@@ -208,25 +83,17 @@ static void interrupt(void *context)
 {
 	struct world *world = context;
 
-	if (world->setup.observed)
+	if (world->base.setup.observed)
 		observe_all(&world->port);
 	else
 		dfucast_s140_interrupt(&world->port);
 }
 
-/* Whom the port means by a handle: what it is used for in the central's own book. */
 static uint16_t meant(void *context, uint16_t handle)
 {
 	const struct world *world = context;
 
-	for (unsigned int i = 0; i < S140_LINKS_MAX; i++) {
-		const struct dfucast_ble_conn *conn = &world->conns[i];
-
-		if ((conn->state == CENTRAL_OFFERED || conn->state >= CENTRAL_SETUP) &&
-		    conn->handle.index == handle)
-			return conn->target;
-	}
-	return FAKE_NOBODY;
+	return central_world_meant(&world->base, handle);
 }
 
 /* What peripherals ask of the application's links while they are not lent, it answers, as its modules would. */
@@ -264,11 +131,11 @@ static void application(void *context, const ble_evt_t *event)
 	if (event->header.evt_id == BLE_GAP_EVT_CONNECTED) {
 		uint16_t device = gap->params.connected.peer_addr.addr[0];
 
-		assert_true(device < world->setup.owned);
+		assert_true(device < world->base.setup.owned);
 		(void)dfucast_s140_adopt(&world->port, gap->conn_handle, device,
-					 &gap->params.connected.conn_params, 0, world->now);
+					 &gap->params.connected.conn_params, 0, world->base.now);
 	} else if (event->header.evt_id == BLE_GATTC_EVT_HVX) {
-		world->notices++;
+		world->base.notices++;
 	} else if (event->header.evt_id == BLE_GATTC_EVT_TIMEOUT) {
 		s140_drop(world->sd, gap->conn_handle);
 	} else {
@@ -279,131 +146,51 @@ static void application(void *context, const ble_evt_t *event)
 static void prepare_port(struct world *world)
 {
 	const struct dfucast_s140_config config = {
-	    .central = {.targets = world->ble_targets,
-			.conns = world->conns,
-			.value = world->value,
-			.pool = &world->pool,
-			.target_count = world->setup.count,
-			.value_bytes = sizeof(world->value),
-			.conn_count = S140_LINKS_MAX,
-			.write_queue = world->setup.write_queue},
+	    .central = central_world_config(&world->base, S140_LINKS_MAX, S140_MTU_MAX),
 	    .hooks = {world, mask, unmask, pend, secure, application, NULL},
 	    .queue = world->queue,
 	    .queue_bytes = sizeof(world->queue),
 	    .att_mtu = S140_MTU_MAX,
 	    .tag = 1,
 	};
-	const struct dfucast_ble_user user = dfucast_ble_user_cast(&world->cast);
+	const struct dfucast_ble_user user = dfucast_ble_user_cast(&world->base.cast);
 
-	for (uint16_t i = 0; i < world->setup.count; i++) {
-		world->ble_targets[i].address =
-		    (struct dfucast_ble_address){1, {(uint8_t)i, 0, 0, 0, 0, 0xC0}};
-		world->ble_targets[i].passkey = world->setup.odd && i == 2 ? 1u + 123456u
-						: i % 8 == 6               ? FAKE_DIGITS + 1u
-									   : DFUCAST_BLE_NO_PASSKEY;
-		world->ble_targets[i].flags =
-		    (uint8_t)(DFUCAST_BLE_TARGET_PINNED |
-			      (i < world->setup.owned ? DFUCAST_BLE_TARGET_OWNED : 0));
-	}
-	dfucast_ble_pool_init(&world->pool, world->long_answers[0], LONG_ANSWER_BYTES, LONG_ANSWERS);
 	assert_int_equal(dfucast_s140_init(&world->port, &config), NRF_SUCCESS);
 	dfucast_ble_central_set_user(&world->port.central, &user);
 }
 
-/* The source has all of it at hand. @return whether anything was wanted. */
-static bool feed(struct world *world)
-{
-	uint32_t offset;
-	uint32_t length;
-	bool any = false;
-
-	while (dfucast_cast_need(&world->cast, &offset, &length)) {
-		uint32_t part = length < 500 ? length : 500;
-
-		assert_int_equal(
-		    dfucast_cast_feed(&world->cast, offset, world->image + offset, part, s140_now(world->sd)),
-		    part);
-		any = true;
-	}
-	return any;
-}
-
-static unsigned int lent(const struct world *world)
-{
-	unsigned int count = 0;
-
-	for (unsigned int i = 0; i < S140_LINKS_MAX; i++)
-		count += world->conns[i].state == CENTRAL_OFFERED;
-	return count;
-}
-
-/* All are done, our links are closed, and the application has those back that broke last. */
-static bool is_over(const struct world *world)
-{
-	return dfucast_cast_is_done(&world->cast) && world->cast.links_open == 0 &&
-	       lent(world) == world->setup.owned;
-}
-
 static void run(struct world *world)
 {
-	world->now = s140_now(world->sd);
-	dfucast_cast_start(&world->cast, world->now);
-	dfucast_cast_set_image_verified(&world->cast, world->now);
+	struct dfucast_cast *cast = &world->base.cast;
+
+	central_world_start(&world->base, s140_now(world->sd));
 	do {
 		uint32_t deadline, other;
 
-		world->now = s140_now(world->sd);
-		dfucast_cast_tick(&world->cast, world->now);
+		world->base.now = s140_now(world->sd);
+		dfucast_cast_tick(cast, world->base.now);
 		do {
-			deadline = dfucast_s140_run(&world->port, world->now);
-		} while (feed(world));
-		if (dfucast_cast_deadline(&world->cast, &other) && (int32_t)(other - deadline) < 0)
+			deadline = dfucast_s140_run(&world->port, world->base.now);
+		} while (central_world_feed(&world->base, s140_now(world->sd)));
+		if (dfucast_cast_deadline(cast, &other) && (int32_t)(other - deadline) < 0)
 			deadline = other;
 		s140_wait(world->sd, deadline);
-	} while (!is_over(world) && world->now < LIMIT_MS);
+	} while (!central_world_is_over(&world->base) && world->base.now < CENTRAL_LIMIT_MS);
 }
 
-/* ---- what must have come of it ---- */
-
-static void check_device(const struct world *world, uint16_t i)
-{
-	struct dfucast_status status;
-
-	dfucast_cast_status(&world->cast, i, &status);
-	if (world->setup.odd && i < 3) {
-		assert_int_equal(status.outcome.err,
-				 i == 1 ? DFUCAST_ERR_NO_SERVICE : DFUCAST_ERR_NEEDS_PAIRING);
-		assert_int_equal(world->peers[i].boots, 0);
-		return;
-	}
-	if (status.state != DFUCAST_STATE_DONE) {
-		fail_msg("device %u: %s, %s in step %u at %u", i,
-			 dfucast_state_name((enum dfucast_state)status.state),
-			 dfucast_err_name(status.outcome.err), status.outcome.step, status.outcome.offset);
-	}
-	assert_int_equal(status.holds, DFUCAST_HOLDS_IMAGE);
-	assert_true(sim_peer_is_updated(&world->peers[i]));
-	assert_memory_equal(world->peers[i].slots[0].bytes, world->image, IMAGE_BYTES);
-}
-
-/* Our own links are closed; the application's are there, at rest, as they were. */
-static void check_links(const struct world *world)
+/* The application has its links back as they were. */
+static void check_params(const struct world *world)
 {
 	for (unsigned int i = 0; i < S140_LINKS_MAX; i++) {
-		const struct dfucast_ble_conn *conn = &world->conns[i];
+		const struct dfucast_ble_conn *conn = &world->base.conns[i];
 		ble_gap_conn_params_t params;
 
-		assert_int_equal(conn->frames.rx_slot, 0);
-		if (conn->state == CENTRAL_FREE)
+		if (conn->state != CENTRAL_OFFERED)
 			continue;
-		assert_int_equal(conn->state, CENTRAL_OFFERED);
 		params = s140_params(world->sd, conn->handle.index);
 		assert_int_equal(params.max_conn_interval, 80);
 		assert_int_equal(params.conn_sup_timeout, 500);
 	}
-	assert_int_equal(lent(world), world->setup.owned);
-	assert_int_equal(world->pool.used, 0);
-	assert_int_equal(world->cast.links_open, 0);
 }
 
 static void add_up(const struct world *world)
@@ -431,23 +218,21 @@ static void add_up(const struct world *world)
 	printf("devices %u: %u ms, %u connects, %u drops, %u busy, %u without credit, %u reused, %u late, %u "
 	       "strays, "
 	       "%u preempted, %u starved, %u reports, %u wishes, %u pairings, %u thrown away\n",
-	       world->setup.count, world->now, counts->connects, counts->drops, counts->busy,
+	       world->base.setup.count, world->base.now, counts->connects, counts->drops, counts->busy,
 	       counts->no_credit, counts->reused, counts->late, world->port.central.strays, counts->preempted,
 	       world->port.starvations, counts->reports, counts->wishes, counts->pairings,
 	       counts->thrown_away);
 }
 
-static void one_update(uint64_t seed, const struct setup *setup)
+static void one_update(uint64_t seed, const struct central_setup *setup)
 {
 	struct world *world = calloc(1, sizeof(*world));
 
 	assert_non_null(world);
-	world->setup = *setup;
-	prepare_peers(world);
-	prepare_cast(world);
+	central_world_prepare(&world->base, setup);
 	const struct s140_config config = {
 	    .seed = seed,
-	    .devices = world->radio_devices,
+	    .devices = world->base.radio_devices,
 	    .count = setup->count,
 	    .links_max = setup->links,
 	    .write_queue = setup->write_queue,
@@ -461,24 +246,16 @@ static void one_update(uint64_t seed, const struct setup *setup)
 	world->sd = s140_start(&config);
 	prepare_port(world);
 	run(world);
-	check_links(world);
+	check_params(world);
 	s140_stop(world->sd, &world->counts);
 	add_up(world);
-	for (uint16_t i = 0; i < setup->count; i++) {
-		check_device(world, i);
-	}
-	/* Never did a value or a procedure go to another device than meant, though handles changed hands all the time. */
-	assert_int_equal(world->counts.misdirected, 0);
-	assert_int_equal(world->counts.unanswered, 0);
-	/* The application's sensors were heard all the time; notifications on their way at the end apart. */
-	assert_true(world->notices + setup->owned >= world->counts.notices);
-	for (uint16_t i = 0; i < setup->count; i++) {
-		sim_peer_free(&world->peers[i]);
-	}
+	central_world_check(&world->base);
+	central_world_check_counts(&world->base, &world->counts);
+	central_world_free(&world->base);
 	free(world);
 }
 
-static void all_seeds(const struct setup *setup)
+static void all_seeds(const struct central_setup *setup)
 {
 	for (uint64_t seed = 1; seed <= S140_SEEDS; seed++) {
 		one_update(seed, setup);
@@ -487,7 +264,7 @@ static void all_seeds(const struct setup *setup)
 
 static void one_device(void **state)
 {
-	struct setup setup = {.count = 1, .links = S140_LINKS_MAX, .write_queue = 1};
+	struct central_setup setup = {.count = 1, .links = S140_LINKS_MAX, .write_queue = 1};
 
 	(void)state;
 	all_seeds(&setup);
@@ -497,7 +274,7 @@ static void one_device(void **state)
 
 static void four_devices(void **state)
 {
-	struct setup setup = {.count = 4, .links = S140_LINKS_MAX, .write_queue = 1};
+	struct central_setup setup = {.count = 4, .links = S140_LINKS_MAX, .write_queue = 1};
 
 	(void)state;
 	all_seeds(&setup);
@@ -509,7 +286,7 @@ static void four_devices(void **state)
 
 static void twenty_devices(void **state)
 {
-	const struct setup setup = {.count = 20, .links = S140_LINKS_MAX, .write_queue = 1};
+	const struct central_setup setup = {.count = 20, .links = S140_LINKS_MAX, .write_queue = 1};
 
 	(void)state;
 	all_seeds(&setup);
@@ -517,7 +294,8 @@ static void twenty_devices(void **state)
 
 static void twenty_devices_with_drops(void **state)
 {
-	const struct setup setup = {.count = 20, .links = S140_LINKS_MAX, .write_queue = 6, .drops = 2};
+	const struct central_setup setup = {
+	    .count = 20, .links = S140_LINKS_MAX, .write_queue = 6, .drops = 2};
 
 	(void)state;
 	all_seeds(&setup);
@@ -526,7 +304,7 @@ static void twenty_devices_with_drops(void **state)
 /* More devices than links: waves, and each handle has many owners. */
 static void twenty_devices_on_four_links(void **state)
 {
-	struct setup setup = {.count = 20, .links = 4, .write_queue = 1};
+	struct central_setup setup = {.count = 20, .links = 4, .write_queue = 1};
 
 	(void)state;
 	all_seeds(&setup);
@@ -537,7 +315,7 @@ static void twenty_devices_on_four_links(void **state)
 /* They ask for parameters, PHYs, lengths and MTUs, do not answer, or want encryption, each in its way. */
 static void peripherals_with_wishes(void **state)
 {
-	struct setup setup = {.count = 8, .links = S140_LINKS_MAX, .write_queue = 2, .awkward = true};
+	struct central_setup setup = {.count = 8, .links = S140_LINKS_MAX, .write_queue = 2, .awkward = true};
 
 	(void)state;
 	all_seeds(&setup);
@@ -547,7 +325,8 @@ static void peripherals_with_wishes(void **state)
 
 static void the_wrong_ones_fail_alone(void **state)
 {
-	const struct setup setup = {.count = 5, .links = S140_LINKS_MAX, .write_queue = 1, .odd = true};
+	const struct central_setup setup = {
+	    .count = 5, .links = S140_LINKS_MAX, .write_queue = 1, .odd = true};
 
 	(void)state;
 	all_seeds(&setup);
@@ -555,7 +334,7 @@ static void the_wrong_ones_fail_alone(void **state)
 
 static void links_of_the_application(void **state)
 {
-	struct setup setup = {.count = 6, .links = S140_LINKS_MAX, .write_queue = 1, .owned = 4};
+	struct central_setup setup = {.count = 6, .links = S140_LINKS_MAX, .write_queue = 1, .owned = 4};
 
 	(void)state;
 	all_seeds(&setup);
@@ -567,7 +346,7 @@ static void links_of_the_application(void **state)
 /* A question that is not answered costs a connection, not the device. A lent one its owner ends, who is told. */
 static void unanswered_procedures(void **state)
 {
-	struct setup setup = {.count = 6, .links = S140_LINKS_MAX, .write_queue = 2, .deaf = true};
+	struct central_setup setup = {.count = 6, .links = S140_LINKS_MAX, .write_queue = 2, .deaf = true};
 
 	(void)state;
 	all_seeds(&setup);
@@ -582,7 +361,7 @@ static void unanswered_procedures(void **state)
 /* Beside an application on the SDK, from an observer of its events. */
 static void as_an_observer(void **state)
 {
-	struct setup setup = {
+	struct central_setup setup = {
 	    .count = 12, .links = S140_LINKS_MAX, .write_queue = 1, .drops = 1, .observed = true};
 
 	(void)state;
@@ -615,7 +394,7 @@ static void the_fake_was_awkward(void **state)
 }
 
 static uint64_t one_seed;
-static struct setup one_setup = {.count = 4, .links = S140_LINKS_MAX, .drops = 2, .write_queue = 1};
+static struct central_setup one_setup = {.count = 4, .links = S140_LINKS_MAX, .drops = 2, .write_queue = 1};
 
 static void one_of_them(void **state)
 {
