@@ -484,6 +484,9 @@ static bool link_event(struct dfucast_ble_central *central, struct dfucast_ble_c
 		break;
 	}
 	dfucast_ble_setup_event(&conn->setup, event, now);
+	/* Also where the stack did it by itself, because the device asked. */
+	if (dfucast_ble_setup_is_secured(&conn->setup))
+		central_target(central, conn)->flags |= DFUCAST_BLE_TARGET_SECURE;
 	if (conn_sets_up(conn))
 		dfucast_central_follow_setup(central, conn, now);
 	/* Who owns a link has to know that it is of no use any more. */

@@ -252,6 +252,21 @@ static void the_turn_to_pair_ends_with_the_link(void **state)
 	assert_int_equal(op.handle.index, 2);
 }
 
+/* Zephyr's host answers the peripheral's wish by itself: the next link is encrypted first, for what is written before is lost. */
+static void encryption_that_came_by_itself_is_remembered(void **state)
+{
+	const struct dfucast_ble_handle handle = handle_of(0, 1);
+
+	(void)state;
+	open_one(0, handle);
+	happens(DFUCAST_BLE_SECURED, handle, 1);
+	assert_false(targets[0].flags & DFUCAST_BLE_TARGET_SECURE);
+	happens(DFUCAST_BLE_SECURED, handle, 0);
+	assert_true(targets[0].flags & DFUCAST_BLE_TARGET_SECURE);
+	user.frame = 20;
+	does(DFUCAST_BLE_OP_WRITE);
+}
+
 static void the_wrong_device(void **state)
 {
 	const struct dfucast_ble_handle handle = handle_of(0, 1);
@@ -432,6 +447,7 @@ int main(void)
 	    cmocka_unit_test_setup(a_peer_that_asks_for_encryption, setup),
 	    cmocka_unit_test_setup(one_pairing_at_a_time, setup),
 	    cmocka_unit_test_setup(the_turn_to_pair_ends_with_the_link, setup),
+	    cmocka_unit_test_setup(encryption_that_came_by_itself_is_remembered, setup),
 	    cmocka_unit_test_setup(the_wrong_device, setup),
 	    cmocka_unit_test_setup(adopted_and_given_back, setup),
 	    cmocka_unit_test_setup(a_device_that_does_not_answer_is_given_back_too, setup),
