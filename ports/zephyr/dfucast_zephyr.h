@@ -50,8 +50,7 @@ struct dfucast_zephyr {
 	struct dfucast_zephyr_link links[CONFIG_BT_MAX_CONN];
 	const bt_addr_le_t *calling; /* while the host is asked to connect */
 	struct bt_conn *connecting;  /* the attempt under way: a reference */
-	struct bt_conn *cancelled;  /* one that was given up: its callback is to come, and says nothing new */
-	struct bt_uuid_128 service; /* of the SMP service, for discoveries */
+	struct bt_uuid_128 service;  /* of the SMP service, for discoveries */
 	struct k_fifo queue;
 	atomic_t in_use;      /* bit i: the central works on connection i */
 	atomic_t lossy;       /* bytes in the queue that may be dropped: notifications, advertisements */

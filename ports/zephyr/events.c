@@ -110,19 +110,16 @@ bool zephyr_params_of(const struct bt_conn *conn, struct dfucast_ble_params *par
 	return true;
 }
 
-/* @return whether @p conn is what an attempt of ours has come to; and whether it had been given up. */
-static bool end_attempt(struct bt_conn *conn, bool *given_up)
+/* @return whether @p conn is what an attempt of ours has come to. */
+static bool end_attempt(struct bt_conn *conn)
 {
 	k_spinlock_key_t key = k_spin_lock(&the_port->lock);
 	bool calling =
 	    the_port->calling != NULL && bt_addr_le_cmp(the_port->calling, bt_conn_get_dst(conn)) == 0;
-	bool ours = conn == the_port->connecting || conn == the_port->cancelled;
+	bool ours = conn == the_port->connecting;
 
-	*given_up = conn == the_port->cancelled;
-	if (conn == the_port->connecting)
+	if (ours)
 		the_port->connecting = NULL;
-	if (conn == the_port->cancelled)
-		the_port->cancelled = NULL;
 	if (calling)
 		the_port->calling = NULL; /* connect_to() lets go of its reference itself */
 	k_spin_unlock(&the_port->lock, key);
@@ -135,13 +132,12 @@ static void on_connected(struct bt_conn *conn, uint8_t err)
 {
 	struct dfucast_ble_event event = {.kind = DFUCAST_BLE_CONNECT_FAILED};
 	struct bt_conn *known = err == 0 ? bt_conn_ref(conn) : NULL;
-	bool given_up = false;
-	bool ours = end_attempt(conn, &given_up);
+	bool ours = end_attempt(conn);
 	uint8_t index = bt_conn_index(conn);
 	k_spinlock_key_t key;
 
 	if (err != 0) {
-		if (ours && !given_up)
+		if (ours)
 			put(&event, NULL, 0);
 		return;
 	}
@@ -279,6 +275,15 @@ void zephyr_on_scan(const bt_addr_le_t *address, int8_t rssi, uint8_t type, stru
 
 /* ---- attributes ---- */
 
+/* A link's end ends its request first, as if there were no such thing: that is no answer, and the end is told right after. */
+static void put_answer(struct bt_conn *conn, enum dfucast_ble_event_kind kind, uint16_t number)
+{
+	struct bt_conn_info info;
+
+	if (bt_conn_get_info(conn, &info) == 0 && info.state == BT_CONN_STATE_CONNECTED)
+		zephyr_events_tell(conn, kind, number);
+}
+
 void zephyr_on_sent(struct bt_conn *conn, void *user_data)
 {
 	ARG_UNUSED(user_data);
@@ -289,7 +294,7 @@ void zephyr_on_mtu(struct bt_conn *conn, uint8_t err, struct bt_gatt_exchange_pa
 {
 	ARG_UNUSED(err); /* an error is an answer: it stays as it was */
 	ARG_UNUSED(params);
-	zephyr_events_tell(conn, DFUCAST_BLE_MTU_CHANGED, bt_gatt_get_mtu(conn));
+	put_answer(conn, DFUCAST_BLE_MTU_CHANGED, bt_gatt_get_mtu(conn));
 }
 
 static void found(struct bt_conn *conn, enum dfucast_ble_event_kind kind, uint16_t first, uint16_t last,
@@ -302,7 +307,7 @@ static void found(struct bt_conn *conn, enum dfucast_ble_event_kind kind, uint16
 
 static uint8_t discovered(struct bt_conn *conn)
 {
-	zephyr_events_tell(conn, DFUCAST_BLE_DISCOVERED, 1);
+	put_answer(conn, DFUCAST_BLE_DISCOVERED, 1);
 	return BT_GATT_ITER_STOP;
 }
 
@@ -347,7 +352,7 @@ uint8_t zephyr_on_descriptor(struct bt_conn *conn, const struct bt_gatt_attr *at
 void zephyr_on_subscribed(struct bt_conn *conn, uint8_t err, struct bt_gatt_subscribe_params *params)
 {
 	ARG_UNUSED(params);
-	zephyr_events_tell(conn, DFUCAST_BLE_WRITTEN, err);
+	put_answer(conn, DFUCAST_BLE_WRITTEN, err);
 }
 
 uint8_t zephyr_on_notified(struct bt_conn *conn, struct bt_gatt_subscribe_params *params, const void *data,

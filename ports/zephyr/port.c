@@ -48,6 +48,7 @@ static enum dfucast_ble_result result_of(int code)
 		return DFUCAST_BLE_GONE;
 	case -EAGAIN:
 	case -EBUSY:
+	case -EIO: /* what the controller says against it: another procedure runs, or the link has just ended */
 	case -ENOBUFS:
 	case -ENOMEM:
 		return DFUCAST_BLE_BUSY;
@@ -102,7 +103,7 @@ static enum dfucast_ble_result connect_to(struct dfucast_zephyr *port, const str
 	bool over;
 	int code;
 
-	if (port->connecting != NULL || port->cancelled != NULL)
+	if (port->connecting != NULL)
 		return DFUCAST_BLE_BUSY; /* the last attempt's callback is still to come */
 	conn = bt_conn_lookup_addr_le(BT_ID_DEFAULT, &address);
 	if (conn != NULL) {
@@ -126,18 +127,18 @@ static enum dfucast_ble_result connect_to(struct dfucast_zephyr *port, const str
 	return code == -EALREADY ? DFUCAST_BLE_BUSY : result_of(code);
 }
 
+/* However it ends, the callback tells: the controller may have been faster, and then there is a link to be closed. */
 static enum dfucast_ble_result cancel(struct dfucast_zephyr *port)
 {
 	k_spinlock_key_t key = k_spin_lock(&port->lock);
-	struct bt_conn *conn = port->connecting;
+	struct bt_conn *conn = port->connecting != NULL ? bt_conn_ref(port->connecting) : NULL;
 
-	port->cancelled = conn;
-	port->connecting = NULL;
 	k_spin_unlock(&port->lock, key);
-	if (conn == NULL)
-		return DFUCAST_BLE_REFUSED; /* its event is in the queue */
-	(void)bt_conn_disconnect(conn, BT_HCI_ERR_REMOTE_USER_TERM_CONN);
-	return DFUCAST_BLE_DONE;
+	if (conn != NULL) {
+		(void)bt_conn_disconnect(conn, BT_HCI_ERR_REMOTE_USER_TERM_CONN);
+		bt_conn_unref(conn);
+	}
+	return DFUCAST_BLE_REFUSED; /* its event is in the queue, or to come */
 }
 
 /* ---- one link ---- */

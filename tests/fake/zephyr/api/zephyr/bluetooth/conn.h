@@ -25,6 +25,13 @@ enum {
 	BT_CONN_ROLE_PERIPHERAL = 1,
 };
 
+enum bt_conn_state {
+	BT_CONN_STATE_DISCONNECTED = 0,
+	BT_CONN_STATE_CONNECTING = 1,
+	BT_CONN_STATE_CONNECTED = 2,
+	BT_CONN_STATE_DISCONNECTING = 3,
+};
+
 typedef enum {
 	BT_SECURITY_L1 = 1,
 	BT_SECURITY_L2 = 2,
@@ -84,6 +91,7 @@ struct bt_conn_info {
 #endif
 	uint8_t role;
 	struct bt_conn_le_info le;
+	enum bt_conn_state state;
 };
 
 struct bt_conn_cb {
