@@ -371,6 +371,16 @@ uint8_t zephyr_on_notified(struct bt_conn *conn, struct bt_gatt_subscribe_params
 
 /* ---- out of the queue ---- */
 
+static void let_go(struct dfucast_zephyr *port, uint8_t index)
+{
+	k_spinlock_key_t key = k_spin_lock(&port->lock);
+	struct bt_conn *gone = port->links[index].conn;
+
+	port->links[index].conn = NULL;
+	k_spin_unlock(&port->lock, key);
+	bt_conn_unref(gone);
+}
+
 /* What the event points to is in its entry; what the host's reference kept is let go. */
 static void give(struct dfucast_zephyr *port, struct entry *entry, uint32_t now)
 {
@@ -385,12 +395,8 @@ static void give(struct dfucast_zephyr *port, struct entry *entry, uint32_t now)
 			port->config.advertisement(port->config.context, &event->report);
 	}
 	(void)dfucast_ble_central_event(&port->central, event, now);
-	if (event->kind == DFUCAST_BLE_DISCONNECTED) {
-		struct bt_conn *gone = port->links[index].conn;
-
-		port->links[index].conn = NULL;
-		bt_conn_unref(gone);
-	}
+	if (event->kind == DFUCAST_BLE_DISCONNECTED)
+		let_go(port, index);
 }
 
 void zephyr_events_take(struct dfucast_zephyr *port, uint32_t now)

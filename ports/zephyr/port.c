@@ -103,7 +103,10 @@ static enum dfucast_ble_result connect_to(struct dfucast_zephyr *port, const str
 	bool over;
 	int code;
 
-	if (port->connecting != NULL)
+	key = k_spin_lock(&port->lock);
+	over = port->connecting == NULL;
+	k_spin_unlock(&port->lock, key);
+	if (!over)
 		return DFUCAST_BLE_BUSY; /* the last attempt's callback is still to come */
 	conn = bt_conn_lookup_addr_le(BT_ID_DEFAULT, &address);
 	if (conn != NULL) {
@@ -323,8 +326,10 @@ static void look_after(struct dfucast_zephyr *port)
 	struct dfucast_ble_handle handle;
 
 	for (int i = 0; i < CONFIG_BT_MAX_CONN; i++) {
-		struct bt_conn *conn = port->links[i].conn;
+		k_spinlock_key_t key = k_spin_lock(&port->lock);
+		struct bt_conn *conn = port->links[i].conn; /* ours until we hear of its end */
 
+		k_spin_unlock(&port->lock, key);
 		if (conn == NULL || !zephyr_handle_of(conn, &handle))
 			continue;
 #ifdef CONFIG_DFUCAST_BLE_PAIRING
