@@ -69,11 +69,12 @@ static uint16_t default_targets(void)
 
 static void start_gateway(void)
 {
+	const uint16_t links = program.central->config.conn_count;
 	const struct dfucast_gateway_config config = {.cast = {.devices = devices,
 							       .device_bytes = sizeof(devices[0]),
 							       .targets = cast_targets,
 							       .count = GATEWAY_TARGETS,
-							       .links_max = GATEWAY_LINKS,
+							       .links_max = links,
 							       .ring = ring,
 							       .ring_bytes = sizeof(ring),
 							       .canary = 1,

@@ -113,9 +113,9 @@ void board_reset(void)
 
 int main(void)
 {
-	uint32_t ram_start = 0x20000000u + sizeof(softdevice_ram);
+	const uint32_t ram_start = 0x20000000u + sizeof(softdevice_ram);
 
-	if (gateway_enable(&ram_start) != NRF_SUCCESS || gateway_start(false) != NRF_SUCCESS)
+	if (gateway_enable(ram_start, sd_ble_enable) != NRF_SUCCESS || gateway_start(false) != NRF_SUCCESS)
 		return 1;
 	for (;;) {
 		gateway_interrupt();

@@ -230,10 +230,8 @@ static void softdevice_start(void)
 
 	APP_ERROR_CHECK(nrf_sdh_enable_request());
 	APP_ERROR_CHECK(nrf_sdh_ble_app_ram_start_get(&ram_start));
-	APP_ERROR_CHECK(dfucast_s140_configure(&gateway_settings, ram_start));
-	/* NO_MEM: ram_start is now where the linker script must let RAM begin; nrf_sdh_ble logs it. */
-	APP_ERROR_CHECK(nrf_sdh_ble_enable(&ram_start));
-	APP_ERROR_CHECK(dfucast_s140_extend_events());
+	/* Where RAM begins too low, nrf_sdh_ble logs where it should; the gateway makes do with less. */
+	APP_ERROR_CHECK(gateway_enable(ram_start, nrf_sdh_ble_enable));
 #ifdef GATEWAY_PAIRING
 	const struct pairing_config pairing = {.failed = gateway_not_secured,
 					       .mask = board_mask,

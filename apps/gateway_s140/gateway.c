@@ -8,14 +8,14 @@
 struct dfucast_s140 gateway_port;
 static uintptr_t queue[QUEUE_BYTES / sizeof(uintptr_t)];
 
-const struct dfucast_s140_settings gateway_settings = {.central_links = GATEWAY_LINKS,
-						       .write_queue = GATEWAY_WRITE_QUEUE,
-						       .att_mtu = GATEWAY_MTU,
-						       .pairings = GATEWAY_PAIRINGS};
+struct dfucast_s140_settings gateway_settings = {.central_links = GATEWAY_LINKS,
+						 .write_queue = GATEWAY_WRITE_QUEUE,
+						 .att_mtu = GATEWAY_MTU,
+						 .pairings = GATEWAY_PAIRINGS};
 
-uint32_t gateway_enable(uint32_t *ram_start)
+uint32_t gateway_enable(uint32_t ram_start, uint32_t (*enable)(uint32_t *ram_start))
 {
-	return dfucast_s140_enable(&gateway_settings, ram_start);
+	return dfucast_s140_enable_fitting(&gateway_settings, ram_start, enable);
 }
 
 /* ---- the application's links ---- */
@@ -61,13 +61,15 @@ static uint32_t start_port(bool application_answers)
 		      .advertisement = gateway_ble_heard},
 	    .queue = queue,
 	    .queue_bytes = sizeof(queue),
-	    .att_mtu = GATEWAY_MTU,
+	    .att_mtu = gateway_settings.att_mtu,
 	    .tag = 1,
 	    .active_scan = true,
 	    .application_answers = application_answers,
 	};
 
 	gateway_ble_central_memory(&config.central);
+	config.central.conn_count = gateway_settings.central_links;
+	config.central.write_queue = gateway_settings.write_queue;
 	config.central.air.slot_us = dfucast_s140_slot_us(&gateway_settings);
 	return dfucast_s140_init(&gateway_port, &config);
 }

@@ -28,11 +28,11 @@
 #define GATEWAY_FRAMING DFUCAST_FRAMING_CONSOLE
 #endif
 
-/** The SoftDevice's configuration; also for dfucast_s140_ram_bytes(). */
-extern const struct dfucast_s140_settings gateway_settings;
+/** The SoftDevice's configuration: what it should be, after gateway_enable() what it is. */
+extern struct dfucast_s140_settings gateway_settings;
 
-/** As dfucast_s140_enable(). */
-uint32_t gateway_enable(uint32_t *ram_start);
+/** As dfucast_s140_enable_fitting(). */
+uint32_t gateway_enable(uint32_t ram_start, uint32_t (*enable)(uint32_t *ram_start));
 /** Once the SoftDevice is on. @p application_answers: nrf_ble_gatt or the like runs beside. @return an NRF_ error */
 uint32_t gateway_start(bool application_answers);
 void gateway_interrupt(void);

@@ -6,6 +6,8 @@
 #ifndef GATEWAY_SIZES_H
 #define GATEWAY_SIZES_H
 
+#include "s140.h"
+
 #ifndef GATEWAY_LINKS
 #define GATEWAY_LINKS 8
 #endif
@@ -16,12 +18,12 @@
 #ifndef GATEWAY_RING_BYTES
 #define GATEWAY_RING_BYTES 65536
 #endif
-/** The SoftDevice gives its links 64 KiB at most: beyond 14 links it has to be a smaller ATT_MTU. */
-#ifndef GATEWAY_MTU
-#define GATEWAY_MTU (GATEWAY_LINKS > 14 ? 151 : 247)
-#endif
 #ifndef GATEWAY_WRITE_QUEUE
-#define GATEWAY_WRITE_QUEUE (GATEWAY_LINKS > 14 ? 1 : 2)
+#define GATEWAY_WRITE_QUEUE (GATEWAY_LINKS > 15 ? 1 : 2)
+#endif
+/** The SoftDevice gives its links 64 KiB at most: beyond 14 links it has to be a smaller ATT_MTU; 176 for 20. */
+#ifndef GATEWAY_MTU
+#define GATEWAY_MTU DFUCAST_S140_MTU_FITS(GATEWAY_LINKS, GATEWAY_WRITE_QUEUE)
 #endif
 #define GATEWAY_VALUE_BYTES (GATEWAY_MTU - 3)
 

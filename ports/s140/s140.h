@@ -34,28 +34,50 @@ struct dfucast_s140_settings {
 	uint8_t vs_uuids;         /**< of the application; two more are ours */
 	uint8_t tag;              /**< of this configuration; 0: 1 */
 	uint8_t pairings;         /**< at the same time; 0: 1 */
-	uint16_t att_mtu; /**< 23 … 247; 0: 247. At 247 no more than about 14 links fit, see _ram_bytes */
+	uint16_t att_mtu; /**< 23 … 247; 0: 247. At 247 no more than 15 or 16 links fit, see _ram_bytes */
 	uint16_t
 	    event_length; /**< × 1.25 ms, airtime of a link in each interval; 0: what fits, see _slot_us */
 	uint16_t attr_tab_size; /**< of the own server; 0: 248, none to speak of */
 };
 
 /**
- * RAM that the SoftDevice asks for, bytes from 0x20000000, where the application's RAM begins: an estimate, fit to the RAM
- * starts of the SDK's examples for S140 7.x (1.25 KB a link at ATT_MTU 23, 12.5 bytes more for each byte of ATT_MTU),
- * right within a few percent. A write that waits is taken to cost its own length. dfucast_s140_enable() tells the truth.
+ * RAM that the SoftDevice asks for, bytes from 0x20000000, where the application's RAM begins: an estimate, above the RAM
+ * start of every example of the SDK for S140 7.x that configures links, by 6 percent at most with centrals alone (event
+ * length 6 … 320; tests/unit/s140_settings_test.c has them). A write that waits is taken to cost its own length. dfucast_s140_enable()
+ * tells the truth.
  */
 #define DFUCAST_S140_LINK_BYTES(att_mtu, write_queue)                                                        \
-	(1250u + ((att_mtu)-23u) * 25u / 2u + ((write_queue)-1u) * (att_mtu))
+	(1250u + ((att_mtu)-23u) * 12u + ((write_queue)-1u) * (att_mtu))
 #define DFUCAST_S140_RAM_BYTES(links, att_mtu, write_queue, vs_uuids)                                        \
-	(6700u + (links)*DFUCAST_S140_LINK_BYTES(att_mtu, write_queue) + ((vs_uuids) + 2u) * 16u)
+	(6300u + (links)*DFUCAST_S140_LINK_BYTES(att_mtu, write_queue) + ((vs_uuids) + 2u) * 16u)
+/**
+ * What links can take of it: sd_ble_enable() says NO_MEM where the part that depends on the configuration is larger than
+ * 64 KiB (ble.h of every S140), however much RAM there is.
+ */
+#define DFUCAST_S140_LINKS_BYTES (65536u - (6300u - 5752u))
+/** Largest ATT_MTU up to 247 with which so many links fit, by the same estimate and 5 percent below the limit. */
+#define DFUCAST_S140_MTU_FITS(links, write_queue)                                                            \
+	((DFUCAST_S140_LINKS_BYTES * 95u / 100u / (links)-974u) / (11u + (write_queue)) < 247u               \
+	     ? (DFUCAST_S140_LINKS_BYTES * 95u / 100u / (links)-974u) / (11u + (write_queue))                \
+	     : 247u)
 uint32_t dfucast_s140_ram_bytes(const struct dfucast_s140_settings *settings);
-/** Most links that fit the SoftDevice's limit of 64 KiB for them, by the same estimate. */
+/** Most links that fit, by the same estimate. */
 unsigned int dfucast_s140_links_max(uint16_t att_mtu, uint8_t write_queue);
 /** The slot that event_length gives, for struct dfucast_ble_air; its default is 6 pairs of 251 bytes at 2M. */
 uint32_t dfucast_s140_slot_us(const struct dfucast_s140_settings *settings);
 
-/** The two halves of dfucast_s140_enable(), for who enables it by nrf_sdh_ble_enable(): before, and after. */
+/** What an ATT_MTU is not made shorter than before links are given up. */
+#define DFUCAST_S140_MTU_LEAST 128u
+/**
+ * Makes do with so many bytes less (0: some; at most a quarter at once), by the estimate: a shorter ATT_MTU, then a queue of one, then fewer links.
+ * The event length stays: it hardly costs RAM. @return false: there is nothing left to give
+ */
+bool dfucast_s140_less(struct dfucast_s140_settings *settings, uint32_t bytes);
+
+/**
+ * The two halves of dfucast_s140_enable(): before, and after. NO_MEM of the first is no end: sd_ble_enable() says how much
+ * RAM it takes.
+ */
 uint32_t dfucast_s140_configure(const struct dfucast_s140_settings *settings, uint32_t ram_start);
 /** A link alone on air goes on beyond its slot. */
 uint32_t dfucast_s140_extend_events(void);
@@ -66,6 +88,12 @@ uint32_t dfucast_s140_extend_events(void);
  * @return NRF_SUCCESS; NRF_ERROR_NO_MEM: *ram_start is too low, see what is there now; else what the SoftDevice said
  */
 uint32_t dfucast_s140_enable(const struct dfucast_s140_settings *settings, uint32_t *ram_start);
+/**
+ * The same with whatever fits: on NO_MEM with less and less, until the SoftDevice takes it. *settings is then what was
+ * agreed on, for struct dfucast_s140_config. @p enable: sd_ble_enable, or the SDK's nrf_sdh_ble_enable
+ */
+uint32_t dfucast_s140_enable_fitting(struct dfucast_s140_settings *settings, uint32_t ram_start,
+				     uint32_t (*enable)(uint32_t *ram_start));
 
 /* ---- the port ---- */
 

@@ -90,6 +90,7 @@ struct s140 *s140_start(const struct s140_config *config)
 	assert(sd != NULL && s140_the == NULL && config->links_max <= S140_LINKS_MAX);
 	assert(config->write_queue >= 1 && config->write_queue <= QUEUE_MAX);
 	sd->config = *config;
+	sd->att_mtu = S140_MTU_MAX;
 	fake_clock_init(&sd->clock, &clock);
 	sd->drops = calloc(config->count, 1);
 	sd->owned_timers = calloc(config->count, sizeof(*sd->owned_timers));

@@ -62,18 +62,55 @@ static struct link *meant(struct s140 *sd, uint16_t handle)
 	return link;
 }
 
-/* ---- configuration: any will do ---- */
+/* ---- configuration ---- */
+
+/* Somewhat more than the port takes it for. */
+static uint32_t links_bytes(const struct s140 *sd)
+{
+	return sd->conn_count *
+	       (1300u + (sd->att_mtu - 23u) * 13u + (sd->write_queue_asked - 1u) * (uint32_t)sd->att_mtu);
+}
 
 uint32_t sd_ble_enable(uint32_t *p_app_ram_base)
 {
-	return *p_app_ram_base < 0x20002000u ? NRF_ERROR_NO_MEM : NRF_SUCCESS;
+	struct s140 *sd = enter();
+	uint32_t have = *p_app_ram_base;
+	uint16_t gone;
+
+	if (sd->conn_count == 0)
+		return leave(sd, NRF_ERROR_INVALID_STATE);
+	*p_app_ram_base = 0x20000000u + 6500u + links_bytes(sd);
+	if (*p_app_ram_base > have || links_bytes(sd) > 65536u)
+		return leave(sd, NRF_ERROR_NO_MEM);
+	assert(sd->conn_count <= sd->free_count && sd->write_queue_asked <= sd->config.write_queue);
+	gone = (uint16_t)(sd->free_count - sd->conn_count);
+	memmove(sd->free_handles, sd->free_handles + gone, sd->conn_count * sizeof(sd->free_handles[0]));
+	sd->free_count = sd->conn_count;
+	sd->config.write_queue = sd->write_queue_asked;
+	return leave(sd, NRF_SUCCESS);
 }
 
 uint32_t sd_ble_cfg_set(uint32_t cfg_id, ble_cfg_t const *p_cfg, uint32_t app_ram_base)
 {
-	(void)p_cfg;
+	struct s140 *sd = enter();
+
 	(void)app_ram_base;
-	return cfg_id != 0 ? NRF_SUCCESS : NRF_ERROR_INVALID_PARAM;
+	switch (cfg_id) {
+	case BLE_CONN_CFG_GAP:
+		sd->conn_count = p_cfg->conn_cfg.params.gap_conn_cfg.conn_count;
+		break;
+	case BLE_CONN_CFG_GATTC:
+		sd->write_queue_asked = p_cfg->conn_cfg.params.gattc_conn_cfg.write_cmd_tx_queue_size;
+		break;
+	case BLE_CONN_CFG_GATT:
+		sd->att_mtu = p_cfg->conn_cfg.params.gatt_conn_cfg.att_mtu;
+		break;
+	case 0:
+		return leave(sd, NRF_ERROR_INVALID_PARAM);
+	default:
+		break;
+	}
+	return leave(sd, NRF_SUCCESS);
 }
 
 uint32_t sd_ble_opt_set(uint32_t opt_id, ble_opt_t const *p_opt)
@@ -374,7 +411,7 @@ uint32_t sd_ble_gattc_exchange_mtu_request(uint16_t conn_handle, uint16_t client
 	struct link *link = meant(sd, conn_handle);
 	uint32_t result;
 
-	assert(client_rx_mtu == S140_MTU_MAX);
+	assert(client_rx_mtu == sd->att_mtu);
 	if (link == NULL)
 		return leave(sd, no_link(sd, conn_handle));
 	if (link->mtu_asked)
@@ -464,7 +501,7 @@ uint32_t sd_ble_gatts_exchange_mtu_reply(uint16_t conn_handle, uint16_t server_r
 	struct s140 *sd = enter();
 	struct link *link = meant(sd, conn_handle);
 
-	assert(server_rx_mtu == S140_MTU_MAX);
+	assert(server_rx_mtu == sd->att_mtu);
 	if (link == NULL)
 		return leave(sd, no_link(sd, conn_handle));
 	if (link->wish != BLE_GATTS_EVT_EXCHANGE_MTU_REQUEST)
@@ -474,7 +511,7 @@ uint32_t sd_ble_gatts_exchange_mtu_reply(uint16_t conn_handle, uint16_t server_r
 	link->wish = 0;
 	fake_arm(&sd->clock, &link->wish_timer, 1000, 0);
 	link->mtu = sd->config.devices[link->device].mtu;
-	link->mtu = link->mtu < S140_MTU_MAX ? link->mtu : S140_MTU_MAX;
+	link->mtu = link->mtu < sd->att_mtu ? link->mtu : sd->att_mtu;
 	return leave(sd, NRF_SUCCESS);
 }
 

@@ -92,6 +92,9 @@ struct s140 {
 	uint16_t free_handles[S140_LINKS_MAX]; /* the one freed last is given out first */
 	uint16_t free_count;
 	uint8_t uuid_bases;
+	uint16_t att_mtu;                /* as configured */
+	uint16_t conn_count;             /* the same; 0: whatever there is */
+	uint8_t write_queue_asked;       /* the same */
 	uint8_t *drops;                  /* for each device */
 	struct fake_timer *owned_timers; /* for each device: the application connects it again */
 	struct event events[EVENTS_MAX];

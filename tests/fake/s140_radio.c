@@ -275,7 +275,7 @@ static void end_procedure(struct s140 *sd, uint16_t handle)
 			    0x0106; /* request not supported */
 			break;
 		}
-		link->mtu = device_mtu < S140_MTU_MAX ? device_mtu : S140_MTU_MAX;
+		link->mtu = device_mtu < sd->att_mtu ? device_mtu : sd->att_mtu;
 		gattc(sd, handle, link->procedure, S140_GATTC_BYTES(exchange_mtu_rsp))
 		    ->params.exchange_mtu_rsp.server_rx_mtu = device_mtu;
 		break;

@@ -51,6 +51,7 @@ static struct {
 	uint8_t hashed[2][IMAGE_BYTES];
 	size_t hashed_bytes[2];
 	uint16_t owned;
+	uint32_t ram_start; /* of the application */
 	uint16_t max_failed;
 	uint32_t wait_ms;
 	uint32_t paired; /* a bit for each device that the plan has a passkey for */
@@ -288,6 +289,8 @@ static void run(void)
 
 /* ---- runs ---- */
 
+static struct dfucast_s140_settings whole; /* before RAM is too little */
+
 static void begin(uint64_t seed, uint8_t drops, uint16_t owned, void (*change)(void))
 {
 	static const uint8_t old_version[4] = {1, 0, 0, 0};
@@ -307,6 +310,8 @@ static void begin(uint64_t seed, uint8_t drops, uint16_t owned, void (*change)(v
 
 	memset(&world, 0, sizeof(world));
 	world.owned = owned;
+	world.ram_start = 0x20010000;
+	gateway_settings = whole;
 	sim_peer_image_make(world.factory, FACTORY_BYTES, old_version, 1);
 	sim_peer_image_make(world.image, IMAGE_BYTES, new_version, 2);
 	assert_true(sim_peer_image_look(world.image, IMAGE_BYTES, &made));
@@ -328,13 +333,12 @@ static void begin(uint64_t seed, uint8_t drops, uint16_t owned, void (*change)(v
 		change();
 	fake_pm_reset();
 	world.sd = s140_start(&config);
-	uint32_t ram_start = 0x20010000;
 	const struct pairing_config pairing = {.failed = gateway_not_secured,
 					       .mask = board_mask,
 					       .unmask = board_unmask,
 					       .at_once = GATEWAY_PAIRINGS};
 
-	assert_int_equal(gateway_enable(&ram_start), NRF_SUCCESS);
+	assert_int_equal(gateway_enable(world.ram_start, sd_ble_enable), NRF_SUCCESS);
 	assert_int_equal(beside_start(false), NRF_SUCCESS);
 	assert_int_equal(pairing_start(&pairing), NRF_SUCCESS);
 }
@@ -371,6 +375,26 @@ static void a_host_updates_all(void **state)
 		updates(0, DEVICES);
 		assert_true(gateway_core.cast.ring.wraps >= 1);
 		assert_true(world.sent_bytes >= DEVICES * (IMAGE_BYTES - 32u));
+		end();
+	}
+}
+
+static void too_little_ram(void)
+{
+	world.ram_start = 0x20000000 + 24000;
+}
+
+/* Rather with less than not at all: waves over fewer links, with shorter values. */
+static void what_fits_is_what_it_runs_with(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		begin(seed, 0, 0, too_little_ram);
+		assert_int_equal(gateway_settings.att_mtu, DFUCAST_S140_MTU_LEAST);
+		assert_int_equal(gateway_settings.write_queue, 1);
+		assert_in_range(gateway_settings.central_links, 2, GATEWAY_LINKS - 1);
+		assert_int_equal(gateway_core.config.cast.links_max, gateway_settings.central_links);
+		updates(0, DEVICES);
 		end();
 	}
 }
@@ -652,6 +676,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_host_updates_all),
+	    cmocka_unit_test(what_fits_is_what_it_runs_with),
 	    cmocka_unit_test(one_plan_after_another),
 	    cmocka_unit_test(links_of_the_application_are_lent),
 	    cmocka_unit_test(the_scan_names_who_is_there),
@@ -662,5 +687,6 @@ int main(void)
 	    cmocka_unit_test(bonds_that_are_too_weak),
 	};
 
+	whole = gateway_settings;
 	return cmocka_run_group_tests_name("S140 gateway", tests, NULL, NULL);
 }
