@@ -10,6 +10,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -24,6 +25,8 @@ def arguments():
     parser.add_argument("--lives", type=int, default=1, help="of each board: resets it will see, and 1")
     parser.add_argument("--off", help="DEVICE:MS: this one loses its power then, and has another life")
     parser.add_argument("--periph-option", action="append", default=[], help="for all peripherals")
+    parser.add_argument("--option-of", action="append", default=[], metavar="DEVICE:OPTION", help="for this one")
+    parser.add_argument("--periph-of", action="append", default=[], metavar="DEVICE:EXE", help="this one is another program")
     parser.add_argument("--central-option", action="append", default=[])
     parser.add_argument("--phy-option", action="append", default=[])
     parser.add_argument("--seconds", type=int, default=120, help="of simulated time at most")
@@ -31,12 +34,19 @@ def arguments():
     return parser.parse_args()
 
 
+def of_device(pairs, device):
+    """What DEVICE:WHAT say for this device."""
+    return [what for one, _, what in (pair.partition(":") for pair in pairs) if int(one) == device]
+
+
 def board(args, simulation, device, number):
     """Processes of one board; @number: the first one's on the phy. Returns their commands."""
     flash = args.out / f"flash{device}.bin"
     subprocess.run([sys.executable, HERE / "flash.py", flash], check=True)
-    command = [args.periph.resolve(), f"-s={simulation}", f"-flash={flash}", "-RealEncryption=0"]
+    periph = pathlib.Path((of_device(args.periph_of, device) or [args.periph])[-1])
+    command = [periph.resolve(), f"-s={simulation}", f"-flash={flash}", "-RealEncryption=0"]
     command += [f"-address={device}", f"-board={args.out}/board{device}", *args.periph_option]
+    command += of_device(args.option_of, device)
     off_device, off_ms = (int(part) for part in args.off.split(":")) if args.off else (0, 0)
     lives = args.lives + (device == off_device)
     commands = []
@@ -68,7 +78,8 @@ def main():
         with open(args.out / log, "wb") as file:
             running.append(subprocess.Popen(command, cwd=pathlib.Path(os.environ["BSIM_OUT_PATH"]) / "bin",
                                             stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL))
-    running[-1].wait()
+    while running[-1].poll() is None and not any(process.poll() for process in running):
+        time.sleep(0.1)  # one that could not begin: the others would wait for ever
     for process in running:
         try:
             process.wait(timeout=5)
