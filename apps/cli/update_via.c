@@ -451,9 +451,11 @@ static void make_plan(struct update_via *via)
 	via->plan = (struct dfucast_smp_fleet_plan){
 	    .mode = (uint32_t)options->mode,
 	    .barrier = options->barrier < 0 ? (uint32_t)job->targets.count : (uint32_t)options->barrier,
-	    .canary = options->canary < 0 ? 1u : (uint32_t)options->canary,
+	    .canary = options->canary < 0    ? 1u
+		      : options->canary == 0 ? DFUCAST_SMP_FLEET_NO_CANARY
+					     : (uint32_t)options->canary,
 	    .max_failed = (uint32_t)options->max_failed,
-	    .gather_ms = options->gather_ms,
+	    .gather_ms = options->gather_ms != 0 ? options->gather_ms : 1u, /* 0: the gateway's own */
 	    .wait_ms = options->wait_ms,
 	    .soak_ms = options->soak_ms,
 	    .slot_bytes = options->slot_bytes,
@@ -556,7 +558,8 @@ int update_via_run(struct update_job *job)
 		return output_usage(&job->cli.out, "Not enough memory.", "Give fewer targets.");
 	}
 	make_plan(via);
-	job->cast.config.canary = (uint16_t)via->plan.canary;
+	job->cast.config.canary =
+	    (uint16_t)(via->plan.canary == DFUCAST_SMP_FLEET_NO_CANARY ? 0 : via->plan.canary);
 	job->cast.config.barrier = (uint16_t)via->plan.barrier;
 	job->watched = &job->cast;
 	update_report_start(job);

@@ -35,7 +35,7 @@ extern "C" {
 struct dfucast_gateway_target {
 	uint8_t address
 	    [DFUCAST_GATEWAY_ADDRESS_BYTES]; /**< what the port needs to reach it; only the port knows */
-	uint16_t changed;                    /**< number of its last change of state */
+	uint16_t changed;                    /**< number of its last change of state; 0: none yet */
 	uint8_t told;                        /**< enum dfucast_state, as last looked at */
 	int8_t rssi;                         /**< dBm, set by the port; 0: not known */
 };
@@ -145,6 +145,7 @@ struct dfucast_gateway_relay {
 	bool update_begun; /**< a frame of the update's is begun on that link */
 	bool answered;
 	bool lost;
+	bool given_up; /**< begun, and its time is over */
 };
 
 /** Opaque, the caller's memory; the first members may be read. */
@@ -174,7 +175,13 @@ struct dfucast_gateway {
 	bool replayed;
 	bool planned;        /**< the plan came from the host: it starts by itself, unless COMMANDED */
 	bool plan_commanded; /**< its COMMANDED flag */
-	bool forward_only;   /**< this cast's host */
+	/* What the plan itself has told of the image: it outlives an upload that is given up. */
+	bool plan_has_header;
+	bool plan_has_hash;
+	bool plan_has_sha;
+	bool plan_upgrade_only;
+	bool erase_due;    /**< asked for by the image group's erase: done before the next upload */
+	bool forward_only; /**< this cast's host */
 	bool has_sha;
 	bool local_upload; /**< the last first chunk was for the gateway itself */
 	bool marked;       /**< a stock host asked for the test */
@@ -204,6 +211,7 @@ struct dfucast_gateway {
 	uint32_t tail_now;
 	uint32_t kept; /**< bytes of the first chunk that wait in the ring's memory */
 	uint32_t event_number;
+	uint32_t host_bytes_max; /**< of the plan; 0: no limit */
 	uint8_t header[DFUCAST_IMAGE_HEADER_BYTES];
 	uint8_t sha[32];
 	uint8_t hash[DFUCAST_IMAGE_HASH_BYTES_MAX];

@@ -106,15 +106,16 @@ struct dfucast_smp_fleet_plan {
 	uint32_t at;    /**< index of the first target in this frame; 0 begins a new plan */
 	uint32_t mode;  /**< enum dfucast_update_mode */
 	uint32_t flags; /**< enum dfucast_smp_fleet_flag, slot and boot mode */
+	/* Each 0: as the gateway has it for a host that brings no plan. */
 	uint32_t barrier;
-	uint32_t canary;
+	uint32_t canary; /**< DFUCAST_SMP_FLEET_NO_CANARY: everybody at once */
 	uint32_t max_failed;
 	uint32_t gather_ms;
-	uint32_t wait_ms; /**< 0: default */
+	uint32_t wait_ms;
 	uint32_t soak_ms;
-	uint32_t passes_max;     /**< 0: no limit */
+	uint32_t passes_max;
 	uint32_t host_bytes_max; /**< the plan is refused when it predicts more; 0: no limit */
-	uint32_t slot_bytes;     /**< for devices that do not tell; 0: none */
+	uint32_t slot_bytes;     /**< for devices that do not tell; 0: as the gateway has it */
 	uint32_t image_bytes;
 	const uint8_t *header; /**< the image's first 32 bytes; NULL: the first chunk will tell */
 	const uint8_t *hash;   /**< the image's hash TLV; NULL: the gateway asks for the image's end first */
@@ -131,6 +132,7 @@ struct dfucast_smp_fleet_target {
 	uint32_t passkey;              /**< of the pairing; 0xFFFFFFFF: none */
 };
 #define DFUCAST_SMP_FLEET_NO_PASSKEY 0xFFFFFFFFu
+#define DFUCAST_SMP_FLEET_NO_CANARY 0xFFFFFFFFu
 /**
  * Writes @p plan with as many of @p targets as fit, from index plan->at on.
  * @param written  targets in the frame

@@ -55,6 +55,9 @@ static bool take_image(struct dfucast_gateway *gateway, const struct dfucast_smp
 	gateway->plan.image_bytes = plan->image_bytes;
 	gateway->plan.hash_bytes = (uint8_t)plan->hash_bytes;
 	gateway->has_sha = plan->sha != NULL;
+	gateway->plan_has_header = plan->header != NULL;
+	gateway->plan_has_hash = plan->hash != NULL;
+	gateway->plan_has_sha = gateway->has_sha;
 	if (plan->hash != NULL) {
 		memcpy(gateway->hash, plan->hash, plan->hash_bytes);
 	}
@@ -77,12 +80,13 @@ static bool take_image(struct dfucast_gateway *gateway, const struct dfucast_smp
 	return true;
 }
 
-static uint16_t u16_of(uint32_t value)
+/* A value of the plan; 0: it is not in the plan, and the default plan's stays. */
+static uint16_t value_or(uint32_t value, uint16_t usual)
 {
-	return (uint16_t)gateway_min(value, UINT16_MAX);
+	return value != 0 ? (uint16_t)gateway_min(value, UINT16_MAX) : usual;
 }
 
-/* The values that are not zero replace those of the default plan. */
+/* The values that are not zero replace those of the default plan. Permissions are only what the plan itself gives. */
 static bool take_values(struct dfucast_gateway *gateway, const struct dfucast_smp_fleet_plan *plan)
 {
 	struct dfucast_update_plan *update = &gateway->plan;
@@ -98,6 +102,7 @@ static bool take_values(struct dfucast_gateway *gateway, const struct dfucast_sm
 	update->no_reset = (plan->flags & DFUCAST_SMP_FLEET_NO_RESET) != 0;
 	update->fresh = (plan->flags & DFUCAST_SMP_FLEET_FRESH) != 0;
 	update->upgrade_only = (plan->flags & DFUCAST_SMP_FLEET_UPGRADE_ONLY) != 0;
+	gateway->plan_upgrade_only = update->upgrade_only;
 	update->erase_settings = (plan->flags & DFUCAST_SMP_FLEET_ERASE_SETTINGS) != 0;
 	uint32_t slot = plan->flags >> DFUCAST_SMP_FLEET_SLOT_SHIFT & DFUCAST_SMP_FLEET_SLOT_MASK;
 	uint32_t boot = plan->flags >> DFUCAST_SMP_FLEET_BOOT_SHIFT & DFUCAST_SMP_FLEET_BOOT_MASK;
@@ -107,35 +112,45 @@ static bool take_values(struct dfucast_gateway *gateway, const struct dfucast_sm
 	gateway->forward_only |= (plan->flags & DFUCAST_SMP_FLEET_FORWARD_ONLY) != 0;
 	gateway->plan_commanded = (plan->flags & DFUCAST_SMP_FLEET_COMMANDED) != 0;
 	update->wait_ms = plan->wait_ms != 0 ? plan->wait_ms : update->wait_ms;
-	update->soak_ms = plan->soak_ms;
-	update->slot_bytes = plan->slot_bytes;
-	gates->barrier = u16_of(plan->barrier);
-	gates->canary = u16_of(plan->canary);
-	gates->max_failed = u16_of(plan->max_failed);
-	gates->gather_ms = plan->gather_ms;
-	gates->passes_max = u16_of(plan->passes_max);
-	if (plan->host_bytes_max != 0 && plan->image_bytes != 0) {
-		uint32_t passes = plan->host_bytes_max / plan->image_bytes;
-
-		if (passes == 0) {
-			return false;
-		}
-		if (gates->passes_max == 0 || passes < gates->passes_max) {
-			gates->passes_max = u16_of(passes);
-		}
-	}
+	update->soak_ms = plan->soak_ms != 0 ? plan->soak_ms : update->soak_ms;
+	update->slot_bytes = plan->slot_bytes != 0 ? plan->slot_bytes : update->slot_bytes;
+	gates->barrier = value_or(plan->barrier, gates->barrier);
+	gates->canary =
+	    plan->canary == DFUCAST_SMP_FLEET_NO_CANARY ? 0 : value_or(plan->canary, gates->canary);
+	gates->max_failed = value_or(plan->max_failed, gates->max_failed);
+	gates->gather_ms = plan->gather_ms != 0 ? plan->gather_ms : gates->gather_ms;
+	gates->passes_max = value_or(plan->passes_max, gates->passes_max);
+	gateway->host_bytes_max = plan->host_bytes_max;
 	return true;
+}
+
+uint32_t dfucast_gateway_passes(const struct dfucast_gateway *gateway)
+{
+	uint32_t links = dfucast_gateway_links(gateway);
+
+	return (gateway->target_count + links - 1u) / links;
+}
+
+uint32_t dfucast_gateway_passes_max(const struct dfucast_gateway *gateway, uint32_t image_bytes)
+{
+	uint32_t most = gateway->gates.passes_max != 0 ? gateway->gates.passes_max : UINT16_MAX;
+
+	return gateway->host_bytes_max != 0 && image_bytes != 0
+		   ? gateway_min(most, gateway->host_bytes_max / image_bytes)
+		   : most;
 }
 
 static struct dfucast_smp_fleet_prediction predict(const struct dfucast_gateway *gateway)
 {
-	uint32_t links = dfucast_gateway_links(gateway);
-	struct dfucast_smp_fleet_prediction prediction = {.targets = gateway->target_count};
+	uint32_t passes = dfucast_gateway_passes(gateway);
+	uint64_t bytes = (uint64_t)passes * gateway->plan.image_bytes;
 
-	prediction.waves = (gateway->target_count + links - 1u) / links;
-	prediction.passes = prediction.waves;
-	prediction.host_bytes = prediction.passes * gateway->plan.image_bytes;
-	return prediction;
+	return (struct dfucast_smp_fleet_prediction){
+	    .targets = gateway->target_count,
+	    .waves = passes,
+	    .passes = passes,
+	    .host_bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX,
+	};
 }
 
 /* One device, two cursors: both would fight over its link. */
@@ -213,8 +228,8 @@ static void plan(struct dfucast_gateway *gateway, const uint8_t *body, uint32_t 
 	}
 	const struct dfucast_smp_fleet_prediction prediction = predict(gateway);
 
-	if (problem == NULL && gateway->gates.passes_max != 0 &&
-	    prediction.passes > gateway->gates.passes_max) {
+	if (problem == NULL &&
+	    prediction.passes > dfucast_gateway_passes_max(gateway, gateway->plan.image_bytes)) {
 		problem = &too_costly;
 	}
 	if (problem != NULL) {
@@ -279,6 +294,14 @@ static void command(struct dfucast_gateway *gateway, uint32_t now)
 		break;
 	default: /* ABORT */
 		dfucast_gateway_stop(gateway, DFUCAST_ERR_ABORTED, now);
+		if (gateway->state == DFUCAST_SMP_FLEET_PLANNED) {
+			dfucast_gateway_relay_end(gateway);
+			if (gateway->cast.links_open > 0) {
+				dfucast_gateway_refuse(gateway, wrong_state); /* a relay's link: soon */
+				return;
+			}
+			dfucast_gateway_forget(gateway);
+		}
 		break;
 	}
 	dfucast_gateway_answer_rc(gateway, DFUCAST_SMP_RC_OK);
@@ -286,7 +309,13 @@ static void command(struct dfucast_gateway *gateway, uint32_t now)
 
 /* ---- status ---- */
 
-/* The changes since a number, oldest first: each turn the one with the lowest number above the last. */
+/* How long ago a number was given, in numbers given since; 0 is none of them, and longer ago than all. */
+static uint32_t age_of(const struct dfucast_gateway *gateway, uint16_t number)
+{
+	return number != 0 ? (uint16_t)(gateway->stamp - number) : UINT16_MAX + 1u;
+}
+
+/* The changes since a number, oldest first: each turn the oldest of those that are younger than the last. */
 static void add_changes(const struct dfucast_gateway *gateway, struct dfucast_smp_fleet_status *status,
 			uint16_t since)
 {
@@ -294,10 +323,10 @@ static void add_changes(const struct dfucast_gateway *gateway, struct dfucast_sm
 		int best = -1;
 
 		for (uint16_t i = 0; i < gateway->target_count; i++) {
-			int16_t age = (int16_t)(gateway->config.targets[i].changed - since);
+			uint32_t age = age_of(gateway, gateway->config.targets[i].changed);
 
-			if (age > 0 &&
-			    (best < 0 || age < (int16_t)(gateway->config.targets[best].changed - since))) {
+			if (age < age_of(gateway, since) &&
+			    (best < 0 || age > age_of(gateway, gateway->config.targets[best].changed))) {
 				best = i;
 			}
 		}

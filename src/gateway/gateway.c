@@ -39,6 +39,7 @@ void dfucast_gateway_init(struct dfucast_gateway *gateway, const struct dfucast_
 void dfucast_gateway_forget(struct dfucast_gateway *gateway)
 {
 	DFUCAST_ASSERT(gateway->cast.links_open == 0);
+	dfucast_gateway_relay_end(gateway); /* its target's number means another one from now on */
 	dfucast_gateway_plan_default(gateway);
 	gateway->state = DFUCAST_SMP_FLEET_IDLE;
 	idle_cast(gateway);
@@ -247,7 +248,8 @@ static void look_at_targets(struct dfucast_gateway *gateway, uint32_t now)
 		succeeded += status.state == DFUCAST_STATE_DONE;
 		if (status.state != target->told) {
 			target->told = status.state;
-			target->changed = ++gateway->stamp;
+			gateway->stamp = (uint16_t)(gateway->stamp == UINT16_MAX ? 1 : gateway->stamp + 1);
+			target->changed = gateway->stamp;
 			dfucast_gateway_log(gateway, DFUCAST_GATEWAY_EVENT_STATE, i, status.state, now);
 		}
 	}

@@ -103,6 +103,10 @@ void dfucast_gateway_fleet(struct dfucast_gateway *gateway, const uint8_t *frame
 			   uint32_t now);
 void dfucast_gateway_pause(struct dfucast_gateway *gateway, bool by_command, uint32_t now);
 void dfucast_gateway_resume(struct dfucast_gateway *gateway, uint32_t now);
+/* Image passes that the plan takes, without a straggler. */
+uint32_t dfucast_gateway_passes(const struct dfucast_gateway *gateway);
+/* And those that its limits allow, stragglers' included. */
+uint32_t dfucast_gateway_passes_max(const struct dfucast_gateway *gateway, uint32_t image_bytes);
 
 /* ---- relay.c ---- */
 
@@ -111,7 +115,8 @@ extern const struct dfucast_consumer dfucast_gateway_consumer;
 void dfucast_gateway_relay(struct dfucast_gateway *gateway, const uint8_t *body, uint32_t now);
 void dfucast_gateway_relay_run(struct dfucast_gateway *gateway, uint32_t now);
 bool dfucast_gateway_relay_deadline(const struct dfucast_gateway *gateway, uint32_t *when);
-/* A link that is only kept for the next relay is not kept any more. */
+/* A new request has come: a link that is only kept for the next relay is not kept any more, and a frame that nobody waits
+ * for is not sent any more. */
 void dfucast_gateway_relay_end(struct dfucast_gateway *gateway);
 
 #endif

@@ -313,10 +313,7 @@ static void erase(struct dfucast_gateway *gateway, const uint8_t *frame, size_t 
 		return;
 	}
 	dfucast_gateway_stop(gateway, DFUCAST_ERR_ABORTED, now);
-	if (!gateway->planned) {
-		gateway->config.plan.fresh = true;
-	}
-	gateway->plan.fresh = true;
+	gateway->erase_due = true;
 	dfucast_gateway_answer_rc(gateway, DFUCAST_SMP_RC_OK);
 }
 

@@ -82,7 +82,8 @@ static bool wants_link(const void *plan, const void *device)
 	const struct dfucast_gateway *gateway = plan;
 
 	return dfucast_update_consumer.wants_link(&gateway->plan, device) ||
-	       (is_for(gateway, device) && is_idle(gateway, gateway->relay.target));
+	       (is_for(gateway, device) && !gateway->relay.given_up &&
+		is_idle(gateway, gateway->relay.target));
 }
 
 static bool wants_resync(const void *plan, const void *device)
@@ -380,9 +381,17 @@ void dfucast_gateway_relay_run(struct dfucast_gateway *gateway, uint32_t now)
 	} else if (gateway_reached(now, relay->due_ms)) {
 		if (relay->state == RELAY_LINGERS) {
 			relay->state = RELAY_NONE;
-		} else if (relay->state != RELAY_BEGUN) { /* a begun frame is finished, or its link closed */
+		} else if (relay->state != RELAY_BEGUN) {
 			end(gateway, &unreachable, now);
 			relay->state = RELAY_NONE;
+		} else if (!relay->given_up) {
+			/* A begun frame is finished, or its link closed; its host need not wait for that. */
+			uint32_t due_ms = relay->due_ms;
+
+			end(gateway, &unreachable, now);
+			relay->state = RELAY_BEGUN;
+			relay->due_ms = due_ms;
+			relay->given_up = true;
 		}
 	}
 }
@@ -390,12 +399,16 @@ void dfucast_gateway_relay_run(struct dfucast_gateway *gateway, uint32_t now)
 bool dfucast_gateway_relay_deadline(const struct dfucast_gateway *gateway, uint32_t *when)
 {
 	*when = gateway->relay.due_ms;
-	return gateway->relay.state != RELAY_NONE && gateway->relay.state != RELAY_BEGUN;
+	return gateway->relay.state != RELAY_NONE && !gateway->relay.given_up;
 }
 
 void dfucast_gateway_relay_end(struct dfucast_gateway *gateway)
 {
-	if (gateway->relay.state == RELAY_LINGERS) {
-		gateway->relay.state = RELAY_NONE;
+	struct dfucast_gateway_relay *relay = &gateway->relay;
+
+	if (relay->state == RELAY_LINGERS || relay->state == RELAY_TO_SEND || gateway->cast.links_open == 0) {
+		relay->state = RELAY_NONE;
+		relay->answered = false;
+		relay->lost = false;
 	}
 }

@@ -28,10 +28,26 @@ static const struct gateway_refusal too_costly = {DFUCAST_SMP_GROUP_FLEET, DFUCA
 						  DFUCAST_SMP_RC_ACCESS_DENIED};
 static const struct gateway_refusal nobody = {DFUCAST_SMP_GROUP_FLEET, DFUCAST_SMP_FLEET_RC_NOBODY,
 					      DFUCAST_SMP_RC_UNKNOWN};
+static const struct gateway_refusal bad_slot = {DFUCAST_SMP_GROUP_IMG, 14, DFUCAST_SMP_RC_INVALID};
 static const struct gateway_refusal busy = {0, 0, DFUCAST_SMP_RC_BUSY};
 static const struct gateway_refusal not_ours = {0, 0, DFUCAST_SMP_RC_ACCESS_DENIED};
 
 /* ---- plan ---- */
+
+/* What an upload that did not become a cast has told of its image is not the next one's. What the plan has told stays. */
+static void forget_upload(struct dfucast_gateway *gateway)
+{
+	if (!gateway->plan_has_hash) {
+		gateway->plan.hash_bytes = 0;
+	}
+	if (!gateway->plan_has_header) {
+		memset(gateway->header, 0, sizeof(gateway->header));
+	}
+	gateway->has_sha = gateway->plan_has_sha;
+	gateway->plan.upgrade_only = gateway->plan_upgrade_only;
+	gateway->tail_sum = 0;
+	gateway->asks_again = false;
+}
 
 void dfucast_gateway_plan_default(struct dfucast_gateway *gateway)
 {
@@ -47,12 +63,15 @@ void dfucast_gateway_plan_default(struct dfucast_gateway *gateway)
 	gateway->forward_only = config->forward_only;
 	gateway->planned = false;
 	gateway->plan_commanded = true; /* SMP has a word for it: reset */
-	gateway->plan.hash_bytes = 0;
 	gateway->plan.image_bytes = 0;
-	gateway->has_sha = false;
+	gateway->host_bytes_max = 0;
+	gateway->plan_has_header = false;
+	gateway->plan_has_hash = false;
+	gateway->plan_has_sha = false;
+	gateway->plan_upgrade_only = config->plan.upgrade_only;
 	gateway->marked = false;
 	memset(gateway->matches, 0, sizeof(gateway->matches));
-	memset(gateway->header, 0, sizeof(gateway->header));
+	forget_upload(gateway);
 }
 
 static uint32_t u32(const uint8_t *bytes)
@@ -104,7 +123,31 @@ bool dfucast_gateway_can_start(const struct dfucast_gateway *gateway)
 	       u32(gateway->header) == DFUCAST_IMAGE_MAGIC && gateway->target_count > 0;
 }
 
-static void init_cast(struct dfucast_gateway *gateway)
+/* Whom a cast is about: all, or only those who run its image on trial. The others have ended, and stay as they are. */
+enum whom {
+	ALL,
+	ON_TRIAL,
+};
+
+static void begin_anew(struct dfucast_gateway *gateway, enum whom whom)
+{
+	const struct dfucast_cast_config *config = &gateway->config.cast;
+
+	for (uint16_t i = 0; i < gateway->target_count; i++) {
+		struct dfucast_status status = {.holds = DFUCAST_HOLDS_TRIAL};
+
+		if (whom == ON_TRIAL) {
+			dfucast_cast_status(&gateway->cast, i, &status);
+		}
+		if (status.holds == DFUCAST_HOLDS_TRIAL) {
+			memset((uint8_t *)config->devices + (size_t)i * config->device_bytes, 0,
+			       config->device_bytes);
+			gateway->config.targets[i].told = DFUCAST_STATE_IDLE;
+		}
+	}
+}
+
+static void init_cast(struct dfucast_gateway *gateway, enum whom whom)
 {
 	struct dfucast_cast_config config = gateway->gates;
 
@@ -119,6 +162,7 @@ static void init_cast(struct dfucast_gateway *gateway)
 	config.plan = gateway;
 	config.image_bytes = gateway->image.length;
 	config.count = gateway->target_count;
+	config.passes_max = (uint16_t)dfucast_gateway_passes_max(gateway, gateway->image.length);
 	config.rewinds = !gateway->forward_only;
 	/* Who is being activated keeps its link for a whole swap. In waves that would cost the others places in their
 	 * pass, and the host further passes: first all have the image, then they are activated. */
@@ -126,11 +170,8 @@ static void init_cast(struct dfucast_gateway *gateway)
 	    gateway->plan_commanded || (config.links_max != 0 && gateway->target_count > config.links_max);
 	config.prefills = true;
 	config.source_bytes = gateway->data_max;
-	memset(config.devices, 0, (size_t)config.count * config.device_bytes);
+	begin_anew(gateway, whom);
 	dfucast_cast_init(&gateway->cast, &config);
-	for (uint16_t i = 0; i < gateway->target_count; i++) {
-		gateway->config.targets[i].told = DFUCAST_STATE_IDLE;
-	}
 }
 
 bool dfucast_gateway_start(struct dfucast_gateway *gateway, uint32_t now)
@@ -148,8 +189,10 @@ bool dfucast_gateway_start(struct dfucast_gateway *gateway, uint32_t now)
 	/* TLV types 0x10 … 0x12 for SHA-256, -384, -512. */
 	gateway->image.hash_type = (uint16_t)(0x0Eu + gateway->plan.hash_bytes / 16u);
 	memcpy(gateway->image.hash, gateway->hash, gateway->plan.hash_bytes);
+	gateway->plan.fresh |= gateway->erase_due;
+	gateway->erase_due = false;
 	dfucast_gateway_source_start(gateway);
-	init_cast(gateway);
+	init_cast(gateway, ALL);
 	gateway->state = DFUCAST_SMP_FLEET_OPEN;
 	gateway->stopped = DFUCAST_ERR_OK;
 	gateway->expects_reset = false;
@@ -166,15 +209,16 @@ bool dfucast_gateway_start(struct dfucast_gateway *gateway, uint32_t now)
 
 bool dfucast_gateway_start_confirm(struct dfucast_gateway *gateway, uint32_t now)
 {
+	dfucast_gateway_relay_end(gateway);
 	if (gateway->cast.links_open > 0) {
 		return false;
 	}
 	gateway->plan.mode = DFUCAST_MODE_TEST_CONFIRM;
 	gateway->plan_commanded = false;
-	init_cast(gateway);
+	init_cast(gateway, ON_TRIAL);
 	gateway->state = DFUCAST_SMP_FLEET_OPEN;
 	dfucast_cast_start(&gateway->cast, now);
-	/* Its bytes were all proven in the run before, and none will be sent: who runs it on trial has it. */
+	/* No byte will be sent, and nobody is activated: who runs it on trial has it. */
 	dfucast_cast_set_image_verified(&gateway->cast, now);
 	return true;
 }
@@ -188,8 +232,10 @@ void dfucast_gateway_stop(struct dfucast_gateway *gateway, enum dfucast_err why,
 		dfucast_cast_stop(&gateway->cast, why, now);
 	} else if (gateway->state == DFUCAST_SMP_FLEET_LOOKING) {
 		gateway->state = gateway->planned ? DFUCAST_SMP_FLEET_PLANNED : DFUCAST_SMP_FLEET_IDLE;
+		forget_upload(gateway);
 	}
 	gateway->parked = false;
+	gateway->asks_again = false;
 }
 
 /* ---- the image's end ---- */
@@ -238,6 +284,18 @@ static void look_at_the_end(struct dfucast_gateway *gateway, const struct dfucas
 	gateway->state = DFUCAST_SMP_FLEET_LOOKING;
 }
 
+/* @return false: links are still being closed. It is tried again as long as the host's request is open. */
+static bool begin_what_was_seen(struct dfucast_gateway *gateway, uint32_t now)
+{
+	const uint8_t *kept = kept_memory(gateway);
+
+	if (!dfucast_gateway_start(gateway, now)) {
+		return false;
+	}
+	(void)dfucast_gateway_source_take(gateway, kept, gateway->kept, now);
+	return true;
+}
+
 /* The TLVs are there: it is known which image this is. */
 static void have_seen_the_end(struct dfucast_gateway *gateway, uint32_t now)
 {
@@ -259,14 +317,7 @@ static void have_seen_the_end(struct dfucast_gateway *gateway, uint32_t now)
 	gateway->plan.hash_bytes = image.hash_bytes;
 	memcpy(gateway->hash, image.hash, sizeof(gateway->hash));
 	gateway->tail_sum = gateway->tail_now;
-	uint8_t *kept = kept_memory(gateway);
-
-	if (!dfucast_gateway_start(gateway, now)) {
-		gateway->state = DFUCAST_SMP_FLEET_IDLE;
-		dfucast_gateway_refuse(gateway, busy);
-		return;
-	}
-	(void)dfucast_gateway_source_take(gateway, kept, gateway->kept, now);
+	(void)begin_what_was_seen(gateway, now);
 }
 
 static void take_tail(struct dfucast_gateway *gateway, const struct dfucast_smp_upload_request *request,
@@ -334,6 +385,8 @@ static void go_on(struct dfucast_gateway *gateway, const struct dfucast_smp_uplo
 	    gateway->tail_sum != 0) {
 		gateway->asks_again = true;
 		look_at_the_end(gateway, request);
+	} else {
+		gateway->asks_again = false;
 	}
 	if (gateway->cast.paused && gateway->auto_paused) {
 		dfucast_gateway_resume(gateway, now);
@@ -354,13 +407,6 @@ static bool fits_the_plan(const struct dfucast_gateway *gateway,
 		memcmp(gateway->sha, request->sha, sizeof(gateway->sha)) == 0);
 }
 
-static uint32_t passes_of(const struct dfucast_gateway *gateway)
-{
-	uint32_t links = gateway->gates.links_max != 0 ? gateway->gates.links_max : gateway->target_count;
-
-	return (gateway->target_count + links - 1u) / links;
-}
-
 static void begin_session(struct dfucast_gateway *gateway, const struct dfucast_smp_upload_request *request,
 			  uint32_t now)
 {
@@ -376,6 +422,8 @@ static void begin_session(struct dfucast_gateway *gateway, const struct dfucast_
 		   gateway_reached(now, gateway->opened_ms + gateway->config.release_ms)) {
 		dfucast_gateway_forget(gateway); /* its host went away without a word */
 	}
+	dfucast_gateway_relay_end(gateway); /* its link is closed while the image's end is looked at */
+	forget_upload(gateway);
 	if (gateway->target_count == 0) {
 		dfucast_gateway_refuse(gateway, no_targets);
 		return;
@@ -385,13 +433,16 @@ static void begin_session(struct dfucast_gateway *gateway, const struct dfucast_
 		dfucast_gateway_refuse(gateway, bad_image);
 		return;
 	}
+	if (dfucast_gateway_passes(gateway) > dfucast_gateway_passes_max(gateway, request->image_length)) {
+		dfucast_gateway_refuse(gateway, too_costly);
+		return;
+	}
 	memcpy(gateway->header, request->data, sizeof(gateway->header));
 	if (request->sha != NULL) {
 		memcpy(gateway->sha, request->sha, sizeof(gateway->sha));
 		gateway->has_sha = true;
 	}
 	gateway->plan.upgrade_only |= request->upgrade_only;
-	gateway->tail_sum = 0;
 	if (gateway->plan.hash_bytes == 0) {
 		uint32_t tail =
 		    gateway->image.length - gateway->image.header_bytes - gateway->image.payload_bytes;
@@ -403,10 +454,6 @@ static void begin_session(struct dfucast_gateway *gateway, const struct dfucast_
 		} else {
 			look_at_the_end(gateway, request);
 		}
-		return;
-	}
-	if (gateway->gates.passes_max != 0 && passes_of(gateway) > gateway->gates.passes_max) {
-		dfucast_gateway_refuse(gateway, too_costly);
 		return;
 	}
 	if (!dfucast_gateway_start(gateway, now)) {
@@ -527,6 +574,11 @@ void dfucast_gateway_upload(struct dfucast_gateway *gateway, const uint8_t *fram
 		dfucast_gateway_answer_rc(gateway, DFUCAST_SMP_RC_INVALID);
 		return;
 	}
+	if (request.offset == 0 && request.image > 1) {
+		dfucast_gateway_refuse(gateway,
+				       bad_slot); /* the fleet's other images are none of this one's */
+		return;
+	}
 	gateway->heard_ms = now;
 	if (request.data_bytes > gateway->data_max) {
 		gateway->data_max = request.data_bytes;
@@ -596,8 +648,15 @@ bool dfucast_gateway_all_have_it(const struct dfucast_gateway *gateway)
 void dfucast_gateway_upload_answer(struct dfucast_gateway *gateway, bool due_now, uint32_t now)
 {
 	uint32_t length = gateway->image.length;
+	bool looks = gateway->state == DFUCAST_SMP_FLEET_LOOKING;
 
-	(void)now;
+	if (looks && gateway->tail == length && !begin_what_was_seen(gateway, now)) {
+		if (due_now) {
+			dfucast_gateway_stop(gateway, DFUCAST_ERR_ABORTED, now);
+			dfucast_gateway_refuse(gateway, busy);
+		}
+		return;
+	}
 	if (gateway->state == DFUCAST_SMP_FLEET_LOOKING || gateway->asks_again) {
 		answer_offset(gateway, gateway->tail, DFUCAST_SMP_MATCH_ABSENT);
 		return;

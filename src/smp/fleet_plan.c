@@ -170,7 +170,7 @@ int dfucast_smp_fleet_plan_encode(uint8_t *frame, size_t capacity, struct dfucas
 	    {"mode", plan->mode},
 	    {"flags", plan->flags},
 	    {"barrier", plan->barrier},
-	    {"canary", plan->canary},
+	    {"canary", plan->canary == DFUCAST_SMP_FLEET_NO_CANARY ? 0 : plan->canary},
 	    {"max_failed", plan->max_failed},
 	    {"gather", plan->gather_ms},
 	    {"wait", plan->wait_ms},
@@ -185,6 +185,9 @@ int dfucast_smp_fleet_plan_encode(uint8_t *frame, size_t capacity, struct dfucas
 	if (plan->at == 0) {
 		for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 			dfucast_smp_write_uint_unless_0(&writer, numbers[i].key, numbers[i].value);
+		}
+		if (plan->canary == DFUCAST_SMP_FLEET_NO_CANARY) {
+			dfucast_smp_write_uint(&writer, "canary", 0);
 		}
 		write_image(&writer, plan);
 	}
@@ -227,6 +230,7 @@ static const struct dfucast_smp_field plan_fields[] = {
     {"targets", DFUCAST_SMP_KIND_LIST, 0, offsetof(struct plan, targets)},
 };
 DFUCAST_SMP_SCHEMA(plan, struct plan);
+enum { FOUND_CANARY = 1 << 4 };
 
 struct image {
 	struct dfucast_smp_text header, hash, sha, board;
@@ -254,9 +258,9 @@ int dfucast_smp_fleet_plan_decode(const uint8_t *body, size_t length, struct dfu
 	struct dfucast_smp_error ignored;
 	struct plan said;
 	struct image picture;
+	int found = dfucast_smp_body_decode(body, length, &ignored, &plan, &said);
 
-	if (dfucast_smp_body_decode(body, length, &ignored, &plan, &said) < 0 ||
-	    dfucast_smp_body_map(said.image, &image, &picture) < 0) {
+	if (found < 0 || dfucast_smp_body_map(said.image, &image, &picture) < 0) {
 		return DFUCAST_ERR_MALFORMED;
 	}
 	*to = (struct dfucast_smp_fleet_plan){
@@ -264,7 +268,8 @@ int dfucast_smp_fleet_plan_decode(const uint8_t *body, size_t length, struct dfu
 	    .mode = said.mode,
 	    .flags = said.flags,
 	    .barrier = said.barrier,
-	    .canary = said.canary,
+	    .canary =
+		(found & FOUND_CANARY) != 0 && said.canary == 0 ? DFUCAST_SMP_FLEET_NO_CANARY : said.canary,
 	    .max_failed = said.max_failed,
 	    .gather_ms = said.gather,
 	    .wait_ms = said.wait,
