@@ -541,6 +541,9 @@ static int failure(struct update_via *via)
 	} else if (outcome.err == DFUCAST_ERR_NOT_SUPPORTED) {
 		snprintf(failure.why, sizeof(failure.why),
 			 "this is an SMP server, but no gateway: it does not know the fleet's group");
+	} else if (outcome.group == DFUCAST_SMP_GROUP_FLEET && outcome.rc == DFUCAST_SMP_FLEET_RC_STATE) {
+		snprintf(failure.why, sizeof(failure.why),
+			 "the gateway is at work on another plan: wait until it is over, or abort it");
 	} else if (outcome.err == DFUCAST_ERR_UNREACHABLE) {
 		snprintf(failure.why, sizeof(failure.why), "the gateway does not answer");
 	}

@@ -212,6 +212,9 @@ struct dfucast_gateway {
 	uint32_t kept; /**< bytes of the first chunk that wait in the ring's memory */
 	uint32_t event_number;
 	uint32_t host_bytes_max; /**< of the plan; 0: no limit */
+	uint32_t plan_flags;     /**< and its flags */
+	uint16_t plan_again;     /**< targets of the same plan, told once more while its cast runs */
+	uint8_t plan_mode;
 	uint8_t header[DFUCAST_IMAGE_HEADER_BYTES];
 	uint8_t sha[32];
 	uint8_t hash[DFUCAST_IMAGE_HASH_BYTES_MAX];

@@ -69,6 +69,7 @@ struct dfucast_host {
 	uint32_t buf_size;    /**< the gateway's; 0: not known */
 	uint32_t offset;      /**< of the chunk being filled or sent */
 	uint32_t report_next; /**< page */
+	uint32_t passes;      /**< most that a status has told */
 	uint32_t poll_at_ms;
 	uint32_t due_ms;  /**< the request is sent again, or a pause is over */
 	uint16_t planned; /**< targets handed over */
@@ -83,7 +84,7 @@ struct dfucast_host {
 	uint8_t command;  /**< to be sent as soon as possible; 0: none */
 	bool to_send;     /**< the request, or the rest of it, is not out yet */
 	bool waits;       /**< for the answer, or for `due_ms` */
-	bool adopted;     /**< the gateway was at work on this image already */
+	bool adopted;     /**< the gateway is at work on this image already; the plan tells whether for us */
 	bool aborts;
 };
 

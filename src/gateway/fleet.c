@@ -96,6 +96,8 @@ static bool take_values(struct dfucast_gateway *gateway, const struct dfucast_sm
 		return false;
 	}
 	update->mode = (uint8_t)plan->mode;
+	gateway->plan_mode = update->mode;
+	gateway->plan_flags = plan->flags;
 	update->allow_downgrade = (plan->flags & DFUCAST_SMP_FLEET_ALLOW_DOWNGRADE) != 0;
 	update->allow_no_revert = (plan->flags & DFUCAST_SMP_FLEET_ALLOW_NO_REVERT) != 0;
 	update->replace_pending = (plan->flags & DFUCAST_SMP_FLEET_REPLACE_PENDING) != 0;
@@ -195,6 +197,53 @@ static const struct gateway_refusal *take_targets(struct dfucast_gateway *gatewa
 	return more < 0 ? &bad_plan : NULL;
 }
 
+/* While a cast runs: whether this is its plan once more, of a host that has lost its memory or did not hear the answer. */
+static bool is_the_same_plan(struct dfucast_gateway *gateway, struct dfucast_smp_fleet_plan *plan)
+{
+	const struct dfucast_gateway_config *config = &gateway->config;
+	struct dfucast_smp_fleet_target wanted;
+	uint16_t at = 0;
+	int more;
+
+	if (plan->at != 0) {
+		at = gateway->plan_again;
+	} else if (plan->mode != gateway->plan_mode || plan->flags != gateway->plan_flags ||
+		   plan->hash_bytes != gateway->plan.hash_bytes || plan->hash == NULL ||
+		   memcmp(plan->hash, gateway->hash, plan->hash_bytes) != 0) {
+		return false;
+	} else if (plan->targets.length == 0) {
+		for (; at < config->default_count && at < gateway->target_count; at++) {
+			if (memcmp(config->targets[at].address, config->defaults[at].address,
+				   sizeof(config->targets[at].address)) != 0) {
+				return false;
+			}
+		}
+	}
+	if (!gateway->planned || (plan->at != 0 && plan->at != at)) {
+		return false;
+	}
+	while ((more = dfucast_smp_fleet_target_next(plan, &wanted)) > 0) {
+		struct dfucast_gateway_target target = {.rssi = 0};
+
+		if (at == gateway->target_count || config->port->resolve == NULL ||
+		    !config->port->resolve(config->port->context, &wanted, &target) ||
+		    memcmp(target.address, config->targets[at].address, sizeof(target.address)) != 0) {
+			return false;
+		}
+		at++;
+	}
+	gateway->plan_again = at;
+	return more == 0;
+}
+
+static void answer_plan(struct dfucast_gateway *gateway,
+			const struct dfucast_smp_fleet_prediction *prediction)
+{
+	dfucast_gateway_answer(gateway, dfucast_smp_fleet_plan_answer(gateway->config.answer,
+								      gateway->config.answer_bytes,
+								      &gateway->request, prediction));
+}
+
 static void plan(struct dfucast_gateway *gateway, const uint8_t *body, uint32_t now)
 {
 	const struct gateway_refusal *problem = NULL;
@@ -202,6 +251,13 @@ static void plan(struct dfucast_gateway *gateway, const uint8_t *body, uint32_t 
 
 	if (dfucast_smp_fleet_plan_decode(body, gateway->request.length, &said) != 0) {
 		dfucast_gateway_answer_rc(gateway, DFUCAST_SMP_RC_INVALID);
+		return;
+	}
+	if (gateway->state == DFUCAST_SMP_FLEET_OPEN && is_the_same_plan(gateway, &said)) {
+		struct dfucast_smp_fleet_prediction again = predict(gateway);
+
+		again.targets = gateway->plan_again;
+		answer_plan(gateway, &again);
 		return;
 	}
 	dfucast_gateway_relay_end(gateway);
@@ -239,9 +295,7 @@ static void plan(struct dfucast_gateway *gateway, const uint8_t *body, uint32_t 
 	}
 	gateway->opened_ms = now;
 	dfucast_gateway_log(gateway, DFUCAST_GATEWAY_EVENT_PLAN, UINT16_MAX, gateway->target_count, now);
-	dfucast_gateway_answer(gateway, dfucast_smp_fleet_plan_answer(gateway->config.answer,
-								      gateway->config.answer_bytes,
-								      &gateway->request, &prediction));
+	answer_plan(gateway, &prediction);
 }
 
 /* ---- commands ---- */
@@ -267,7 +321,7 @@ static void command(struct dfucast_gateway *gateway, uint32_t now)
 
 	switch (gateway->request.command) {
 	case DFUCAST_SMP_FLEET_START:
-		if (open) {
+		if (open && gateway->plan_again == gateway->target_count) {
 			break; /* it has begun, as was wanted */
 		}
 		if (gateway->state != DFUCAST_SMP_FLEET_PLANNED || !dfucast_gateway_can_start(gateway) ||

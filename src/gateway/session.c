@@ -28,6 +28,8 @@ static const struct gateway_refusal too_costly = {DFUCAST_SMP_GROUP_FLEET, DFUCA
 						  DFUCAST_SMP_RC_ACCESS_DENIED};
 static const struct gateway_refusal nobody = {DFUCAST_SMP_GROUP_FLEET, DFUCAST_SMP_FLEET_RC_NOBODY,
 					      DFUCAST_SMP_RC_UNKNOWN};
+static const struct gateway_refusal wrong_state = {DFUCAST_SMP_GROUP_FLEET, DFUCAST_SMP_FLEET_RC_STATE,
+						   DFUCAST_SMP_RC_BAD_STATE};
 static const struct gateway_refusal bad_slot = {DFUCAST_SMP_GROUP_IMG, 14, DFUCAST_SMP_RC_INVALID};
 static const struct gateway_refusal busy = {0, 0, DFUCAST_SMP_RC_BUSY};
 static const struct gateway_refusal not_ours = {0, 0, DFUCAST_SMP_RC_ACCESS_DENIED};
@@ -170,6 +172,7 @@ static void init_cast(struct dfucast_gateway *gateway, enum whom whom)
 	    gateway->plan_commanded || (config.links_max != 0 && gateway->target_count > config.links_max);
 	config.prefills = true;
 	config.source_bytes = gateway->data_max;
+	gateway->plan_again = gateway->target_count;
 	begin_anew(gateway, whom);
 	dfucast_cast_init(&gateway->cast, &config);
 }
@@ -473,7 +476,9 @@ static void first_chunk(struct dfucast_gateway *gateway, const struct dfucast_sm
 		return;
 	}
 	gateway->parked = false;
-	if (is_the_same(gateway, request)) {
+	if (gateway->state == DFUCAST_SMP_FLEET_OPEN && gateway->plan_again != gateway->target_count) {
+		dfucast_gateway_refuse(gateway, wrong_state); /* a plan of which the rest never came */
+	} else if (is_the_same(gateway, request)) {
 		go_on(gateway, request, now);
 		/* A cast that was started by its plan has not had the first bytes yet. */
 		if (gateway->state == DFUCAST_SMP_FLEET_OPEN && gateway->next == 0) {

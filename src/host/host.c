@@ -336,13 +336,6 @@ static void params_answer(struct dfucast_host *host, const uint8_t *body, size_t
 	    params.buf_size >= 128) {
 		host->buf_size = params.buf_size;
 	}
-	if (host->adopted) {
-		/* What it wants next, its status says. */
-		host->state = DFUCAST_HOST_WATCHING;
-		host->status.now = 0;
-		send_read(host, REQUEST_STATUS, DFUCAST_SMP_FLEET_STATUS, 0);
-		return;
-	}
 	plan(host);
 }
 
@@ -358,7 +351,10 @@ static bool patience(struct dfucast_host *host, const struct dfucast_smp_error *
 	host->busy++;
 	host->waits = true;
 	host->due_ms = now + BUSY_MS;
-	host->tries = 0; /* the same frame goes again then, and is no repeat: nothing was done */
+	host->tries = 0;
+	host->adopted = false; /* what it is at work on is another plan's */
+	/* It goes again then, and is to be looked at anew: another number, or the answer would be this one once more. */
+	host->config.frame[host->begin + 6u] = ++host->sequence;
 	return true;
 }
 
@@ -375,6 +371,10 @@ static void plan_answer(struct dfucast_host *host, const uint8_t *body, size_t l
 	} else if (host->planned < host->config.target_count) {
 		host->busy = 0;
 		send_plan(host);
+	} else if (host->adopted) {
+		/* It was our plan that it is at work on. What it wants next, its status says. */
+		host->state = DFUCAST_HOST_WATCHING;
+		send_read(host, REQUEST_STATUS, DFUCAST_SMP_FLEET_STATUS, 0);
 	} else {
 		host->busy = 0;
 		host->state = DFUCAST_HOST_STARTING;
@@ -422,6 +422,11 @@ static void status_answer(struct dfucast_host *host, const uint8_t *body, size_t
 		return;
 	}
 	host->status = said;
+	if (said.passes > host->passes) {
+		host->passes = said.passes;
+		host->restarts =
+		    0; /* to be called back to the image's beginning for a further pass is progress */
+	}
 	for (unsigned int i = 0; i < said.count && host->config.changed != NULL; i++) {
 		host->config.changed(host->config.context, said.changes[i].target,
 				     (enum dfucast_state)said.changes[i].state);

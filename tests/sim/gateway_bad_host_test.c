@@ -134,8 +134,20 @@ static void test_second_plan(void **state)
 	fill_plan(sim, &plan);
 	assert_true(gateway_sim_plan(sim, &plan, 2));
 	assert_true(gateway_sim_command(sim, DFUCAST_SMP_FLEET_START));
-	assert_false(gateway_sim_plan(sim, &plan, 1));
+	plan.mode = DFUCAST_MODE_UPLOAD;
+	assert_false(gateway_sim_plan(sim, &plan, 2));
 	assert_int_equal(gateway_sim_error(sim).rc, DFUCAST_SMP_FLEET_RC_STATE);
+	plan.mode = DFUCAST_MODE_TEST_CONFIRM;
+	assert_false(gateway_sim_plan(sim, &plan, 3)); /* one more, behind the same two */
+	assert_int_equal(gateway_sim_error(sim).rc, DFUCAST_SMP_FLEET_RC_STATE);
+	/* The first of the same plan's targets: not yet another one, but nothing can be done with it. */
+	assert_true(gateway_sim_plan(sim, &plan, 1));
+	assert_false(gateway_sim_command(sim, DFUCAST_SMP_FLEET_START));
+	assert_int_equal(gateway_sim_error(sim).rc, DFUCAST_SMP_FLEET_RC_STATE);
+	assert_false(gateway_sim_upload(sim));
+	assert_int_equal(gateway_sim_error(sim).rc, DFUCAST_SMP_FLEET_RC_STATE);
+	assert_true(gateway_sim_plan(sim, &plan, 2));
+	assert_true(gateway_sim_command(sim, DFUCAST_SMP_FLEET_START));
 	assert_int_equal(sim->gateway.target_count, 2);
 	assert_true(gateway_sim_command(sim, DFUCAST_SMP_FLEET_ABORT));
 	still_works(sim, 2);

@@ -462,6 +462,69 @@ static void test_abort(void **state)
 	world_free(world);
 }
 
+/* The gateway is at work on this image for other devices: that cast's reports are none of this host's. */
+static void test_others_at_work(void **state)
+{
+	struct world *world = world_new("n=4", 2);
+	struct dfucast_smp_fleet_target first = world->targets[0];
+
+	(void)state;
+	while (gateway_sim_now(world->sim) < 2600) {
+		step(world);
+	}
+	assert_int_equal(world->sim->gateway.state, DFUCAST_SMP_FLEET_OPEN);
+	/* Another host, for devices 0 and 3; as many as the first one's. */
+	memcpy(world->names[1], "3", 2);
+	host_begin(world);
+	assert_int_equal(first.id.length, 1);
+	until_over(world, 600000);
+	assert_int_equal(world->host.state, DFUCAST_HOST_FAILED);
+	assert_int_equal(dfucast_host_outcome(&world->host).group, DFUCAST_SMP_GROUP_FLEET);
+	assert_int_equal(dfucast_host_outcome(&world->host).rc, DFUCAST_SMP_FLEET_RC_STATE);
+	assert_int_equal(world->reports, 0);
+	world_free(world);
+}
+
+/* More waves than a host may begin anew: to be called back to the beginning is no restart. */
+static void test_many_waves(void **state)
+{
+	struct world *world = world_new("n=44&links=2", 44);
+
+	(void)state;
+	until_over(world, 3600000);
+	assert_all_done(world);
+	assert_int_equal(world->sim->gateway.cast.passes, 22);
+	assert_int_equal(world->sim->gateway.host_bytes, world->host.prediction.host_bytes);
+	world_free(world);
+}
+
+/* A gateway that is busy is asked anew, each time, and not told its last answer again. */
+static void test_busy(void **state)
+{
+	struct world *world = world_new("n=2", 2);
+
+	(void)state;
+	until_over(world, 600000);
+	/* The next run begins while links of the last one are still being closed. */
+	struct dfucast_cast *cast = dfucast_gateway_cast(&world->sim->gateway);
+
+	cast->links_open++;
+	host_begin(world);
+	while (world->host.busy == 0) {
+		step(world);
+	}
+	uint32_t began = gateway_sim_now(world->sim);
+
+	cast->links_open--;
+	while (world->host.state == DFUCAST_HOST_PLANNING) {
+		step(world);
+	}
+	assert_true(gateway_sim_now(world->sim) - began < 700);
+	until_over(world, 600000);
+	assert_all_done(world);
+	world_free(world);
+}
+
 static void test_mute_image(void **state)
 {
 	struct world *world = world_new("n=8&never_returns=0", 8);
@@ -489,6 +552,9 @@ int main(void)
 	    cmocka_unit_test(test_silence),
 	    cmocka_unit_test(test_unknown_target),
 	    cmocka_unit_test(test_abort),
+	    cmocka_unit_test(test_others_at_work),
+	    cmocka_unit_test(test_many_waves),
+	    cmocka_unit_test(test_busy),
 	    cmocka_unit_test(test_mute_image),
 	};
 
