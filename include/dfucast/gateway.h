@@ -142,7 +142,6 @@ struct dfucast_gateway_relay {
 	uint8_t state;
 	uint8_t host_sequence;
 	uint8_t sequence;
-	bool update_begun; /**< a frame of the update's is begun on that link */
 	bool answered;
 	bool lost;
 	bool given_up; /**< begun, and its time is over */

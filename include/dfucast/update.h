@@ -238,6 +238,9 @@ struct dfucast_update {
 /** For struct dfucast_cast_config: `plan` is a struct dfucast_update_plan, devices are struct dfucast_update. */
 extern const struct dfucast_consumer dfucast_update_consumer;
 
+/** A frame is begun and not sent: nothing else may go out on that link before it is, or before the link is closed. */
+bool dfucast_update_is_sending(const struct dfucast_update *update);
+
 #ifdef __cplusplus
 }
 #endif

@@ -83,7 +83,9 @@ static bool wants_link(const void *plan, const void *device)
 
 	return dfucast_update_consumer.wants_link(&gateway->plan, device) ||
 	       (is_for(gateway, device) && !gateway->relay.given_up &&
-		is_idle(gateway, gateway->relay.target));
+		is_idle(gateway, gateway->relay.target) &&
+		/* Ended in the middle of a frame: that link is closed first. */
+		!dfucast_update_is_sending(device));
 }
 
 static bool wants_resync(const void *plan, const void *device)
@@ -111,7 +113,6 @@ static void link_down(const void *plan, void *device, enum dfucast_err err, uint
 	if (is_for(gateway, device)) {
 		struct dfucast_gateway_relay *relay = relay_of(plan);
 
-		relay->update_begun = false;
 		if (relay->state == RELAY_LINGERS) {
 			relay->state = RELAY_NONE;
 		} else if (relay->state != RELAY_TO_SEND || err != DFUCAST_ERR_OK) {
@@ -167,7 +168,7 @@ static size_t begin(const void *plan, void *device, const struct dfucast_grant *
 	const struct dfucast_update *update = device;
 	struct dfucast_gateway_relay *relay = relay_of(plan);
 
-	if (is_for(gateway, device) && !relay->update_begun) {
+	if (is_for(gateway, device) && !dfucast_update_is_sending(update)) {
 		unsigned int taken = relay->state == RELAY_SENT ? 1 : 0;
 		bool idle = is_idle(gateway, relay->target);
 
@@ -182,12 +183,7 @@ static size_t begin(const void *plan, void *device, const struct dfucast_grant *
 			return 0;
 		}
 	}
-	size_t length = dfucast_update_consumer.begin(&gateway->plan, device, grant, now);
-
-	if (is_for(gateway, device)) {
-		relay->update_begun = length > 0;
-	}
-	return length;
+	return dfucast_update_consumer.begin(&gateway->plan, device, grant, now);
 }
 
 static void read_frame(const void *plan, const void *device, const struct dfucast_image_bytes *image,
@@ -211,9 +207,6 @@ static void sent(const void *plan, void *device, uint32_t now)
 	if (is_for(gateway, device) && relay->state == RELAY_BEGUN) {
 		relay->state = RELAY_SENT;
 		return;
-	}
-	if (is_for(gateway, device)) {
-		relay->update_begun = false;
 	}
 	dfucast_update_consumer.sent(&gateway->plan, device, now);
 }

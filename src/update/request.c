@@ -198,6 +198,11 @@ static bool choose(const struct dfucast_update_plan *plan, struct dfucast_update
 	return true;
 }
 
+bool dfucast_update_is_sending(const struct dfucast_update *update)
+{
+	return update_has(update, UPDATE_TX);
+}
+
 size_t dfucast_update_begin(const void *plan, void *device, const struct dfucast_grant *grant, uint32_t now)
 {
 	struct dfucast_update *u = device;

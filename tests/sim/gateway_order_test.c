@@ -206,6 +206,64 @@ static void test_relay_that_never_goes_out(void **state)
 	gateway_sim_free(sim);
 }
 
+/* A relay that comes while a frame of the update is half out waits until that is out: a torn frame would put wrong bytes
+ * under a right offset. */
+static void test_relay_into_a_begun_frame(void **state)
+{
+	struct gateway_sim *sim = gateway_sim_new("n=1", IMAGE_BYTES);
+	static const struct dfucast_link_info info = {.frame_max = 512, .frame_fallback = 256};
+	struct dfucast_link_request request;
+	struct dfucast_smp_fleet_plan plan;
+	uint8_t inner[32];
+	uint8_t frame[64];
+	uint8_t begun[8];
+	uint8_t now_begun[8];
+
+	(void)state;
+	gateway_sim_begin(sim);
+	struct dfucast_cast *cast = dfucast_gateway_cast(&sim->gateway);
+
+	fill_plan(sim, &plan);
+	assert_true(gateway_sim_plan(sim, &plan, 1));
+	uint32_t now = gateway_sim_now(sim);
+	int length = dfucast_smp_fleet_command_encode(
+	    frame, sizeof(frame), (struct dfucast_smp_id){DFUCAST_SMP_V2, sim->sequence++},
+	    DFUCAST_SMP_FLEET_START);
+
+	dfucast_gateway_recv(&sim->gateway, frame, (size_t)length, now);
+	dfucast_gateway_frame_source(&sim->gateway).done(&sim->gateway);
+	assert_true(dfucast_cast_next_request(cast, &request, now));
+	dfucast_cast_link_up(cast, request.link, &info, now);
+	size_t bytes = dfucast_cast_begin(cast, request.link, now);
+
+	assert_true(bytes > 8);
+	dfucast_cast_read(cast, request.link, 0, begun, 8);
+	length = dfucast_smp_echo_encode(inner, sizeof(inner), (struct dfucast_smp_id){DFUCAST_SMP_V2, 42},
+					 (struct dfucast_smp_text){"hello, you", 10});
+	const struct dfucast_smp_fleet_relay relay = {
+	    .id = {"0", 1}, .frame = inner, .frame_bytes = (uint16_t)length};
+
+	length = dfucast_smp_fleet_relay_encode(
+	    frame, sizeof(frame), (struct dfucast_smp_id){DFUCAST_SMP_V2, sim->sequence++}, &relay);
+	dfucast_gateway_recv(&sim->gateway, frame, (size_t)length, now);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(dfucast_cast_begin(cast, request.link, now), bytes);
+		dfucast_cast_read(cast, request.link, 0, now_begun, 8);
+		assert_memory_equal(begun, now_begun, 8);
+	}
+	/* Ended in the middle of it: the link is closed before the relay's frame goes out. */
+	dfucast_cast_stop(cast, DFUCAST_ERR_ABORTED, now);
+	assert_int_equal(dfucast_cast_begin(cast, request.link, now), 0);
+	assert_true(dfucast_cast_next_request(cast, &request, now));
+	assert_int_equal(request.kind, DFUCAST_REQUEST_CLOSE);
+	dfucast_cast_link_down(cast, request.link, DFUCAST_ERR_OK, now);
+	assert_true(dfucast_cast_next_request(cast, &request, now + 1000));
+	assert_int_equal(request.kind, DFUCAST_REQUEST_OPEN);
+	dfucast_cast_link_up(cast, request.link, &info, now + 1000);
+	assert_int_equal(dfucast_cast_begin(cast, request.link, now + 1000), relay.frame_bytes);
+	gateway_sim_free(sim);
+}
+
 /* Confirm means those on trial: who was held, or failed, is not begun anew, and nobody waits for the host's bytes. */
 static void test_confirm_touches_only_those_on_trial(void **state)
 {
@@ -458,6 +516,7 @@ int main(void)
 	    cmocka_unit_test(test_upload_behind_a_relay),
 	    cmocka_unit_test(test_relay_and_the_next_plan),
 	    cmocka_unit_test(test_relay_that_never_goes_out),
+	    cmocka_unit_test(test_relay_into_a_begun_frame),
 	    cmocka_unit_test(test_confirm_touches_only_those_on_trial),
 	    cmocka_unit_test(test_confirm_activates_nobody),
 	    cmocka_unit_test(test_erase_once),
