@@ -121,17 +121,37 @@ static bool open_pty(struct dfucast_linux_host *host, char *why, size_t why_byte
 
 /* ---- sockets ------------------------------------------------------------------------------------------------- */
 
+/* A host that lost its power says no goodbye, and while its connection stands no other is let in. */
+static void keep_asking(int fd)
+{
+	const struct {
+		int level;
+		int name;
+		int value;
+	} options[] = {
+	    {SOL_SOCKET, SO_KEEPALIVE, 1},
+	    {IPPROTO_TCP, TCP_KEEPIDLE, 10},
+	    {IPPROTO_TCP, TCP_KEEPINTVL, 5},
+	    {IPPROTO_TCP, TCP_KEEPCNT, 4},
+	    {IPPROTO_TCP, TCP_USER_TIMEOUT, 30000},
+	    {IPPROTO_TCP, TCP_NODELAY, 1},
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+				 sizeof(options[i].value));
+}
+
 static void accept_one(struct dfucast_linux_host *host)
 {
 	int fd = accept4(host->fd, NULL, NULL, SOCK_CLOEXEC);
-	int on = 1;
 
 	if (fd < 0)
 		return;
 	if (host->link != NULL) {
 		say(host, "a second host was turned away: one at a time");
 	} else {
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		keep_asking(fd);
 		host->accepted = fd; /* the link opens on a duplicate */
 		begin_stream(host, fd);
 		return;

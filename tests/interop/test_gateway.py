@@ -3,8 +3,10 @@
 fleet over a tty; so does `dfucast update --via`. Behind it virtual devices, and real boards (MCUboot, Zephyr) in QEMU."""
 
 import pathlib
+import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -264,6 +266,23 @@ def test_via_and_four_boards(gateway, dfucast, four, tmp_path):
     for board in four:
         first = slots(board)[0]
         assert first["version"] == version and first["active"] and first["confirmed"], first
+
+
+def test_host_that_says_no_goodbye(dfucast_start):
+    """A host that lost its power leaves its TCP connection standing. The gateway asks whether it is still there: until
+    it knows better, no other host is let in."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    running = dfucast_start("gateway", "--json", "--host", f"tcp:127.0.0.1:{port}", "--radio", "sim:1")
+    running.wait_event("serving")
+    with socket.create_connection(("127.0.0.1", port), timeout=10):
+        timers = []
+        end = time.monotonic() + 10
+        while timers != ["02"] and time.monotonic() < end:
+            lines = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+            timers = [x[5][:2] for x in lines if x[1] == f"0100007F:{port:04X}" and x[3] == "01"]
+        assert timers == ["02"]  # keep-alive
+    running.interrupt()
 
 
 # ---- one device behind the gateway ----
