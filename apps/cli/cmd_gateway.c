@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum key {
 	KEY_HOST = 0x600,
@@ -492,6 +493,15 @@ static void release(struct gateway_job *job)
 	cli_targets_free(&job->targets);
 }
 
+/* Another number, also when it was started twice in a second. */
+static uint32_t new_boot_id(void)
+{
+	struct timespec now = {0};
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint32_t)now.tv_sec * 1000u + (uint32_t)(now.tv_nsec / 1000000) + (uint32_t)getpid() * 65537u;
+}
+
 static void make_config(struct gateway_job *job)
 {
 	const struct gateway_options *wanted = &job->options;
@@ -531,7 +541,7 @@ static void make_config(struct gateway_job *job)
 	config->buf_size = (uint16_t)wanted->buf_size;
 	config->relay = job->relay;
 	config->relay_bytes = sizeof(job->relay);
-	config->boot_id = (uint32_t)time(NULL);
+	config->boot_id = new_boot_id();
 	config->version = DFUCAST_VERSION;
 	config->log = job->log;
 	config->log_count = GATEWAY_LOG_LINES;

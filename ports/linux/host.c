@@ -129,12 +129,9 @@ static void keep_asking(int fd)
 		int name;
 		int value;
 	} options[] = {
-	    {SOL_SOCKET, SO_KEEPALIVE, 1},
-	    {IPPROTO_TCP, TCP_KEEPIDLE, 10},
-	    {IPPROTO_TCP, TCP_KEEPINTVL, 5},
-	    {IPPROTO_TCP, TCP_KEEPCNT, 4},
-	    {IPPROTO_TCP, TCP_USER_TIMEOUT, 30000},
-	    {IPPROTO_TCP, TCP_NODELAY, 1},
+	    {SOL_SOCKET, SO_KEEPALIVE, 1},          {IPPROTO_TCP, TCP_KEEPIDLE, 10},
+	    {IPPROTO_TCP, TCP_KEEPINTVL, 5},        {IPPROTO_TCP, TCP_KEEPCNT, 4},
+	    {IPPROTO_TCP, TCP_USER_TIMEOUT, 30000}, {IPPROTO_TCP, TCP_NODELAY, 1},
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)

@@ -234,7 +234,7 @@ bool dfucast_host_want(const struct dfucast_host *host, uint32_t *offset, uint32
 	}
 	*offset = host->offset + host->filled;
 	*length = chunk_max(host) - host->filled;
-	return true;
+	return *length > 0;
 }
 
 uint32_t dfucast_host_feed(struct dfucast_host *host, uint32_t offset, const uint8_t *bytes, uint32_t length,
@@ -403,8 +403,13 @@ static void chunk_answer(struct dfucast_host *host, const uint8_t *body, size_t 
 		/* It has forgotten us: look first, or its default plan would be what is updated. */
 		ask_again(host);
 	} else {
+		uint16_t filled = answer.offset == host->offset ? host->filled : 0;
+
 		host->busy = 0;
 		upload(host, answer.offset);
+		/* The same bytes once more, as when it is waited at the image's last one: they are there still, and what comes
+		 * over a network is not asked for again. */
+		host->filled = filled;
 	}
 }
 
@@ -442,9 +447,6 @@ static void status_answer(struct dfucast_host *host, const uint8_t *body, size_t
 		report(host);
 	} else if (host->state == DFUCAST_HOST_WATCHING && said.next < host->config.plan->image_bytes) {
 		upload(host, said.next); /* somebody needs it once more, or it was adopted in the middle */
-	} else if (host->state == DFUCAST_HOST_UPLOADING && host->filled > 0 &&
-		   host->filled == chunk_max(host)) {
-		send_chunk(host);
 	}
 }
 
@@ -552,7 +554,7 @@ static bool is_over(const struct dfucast_host *host)
 	return host->state == DFUCAST_HOST_IDLE || host->state >= DFUCAST_HOST_DONE;
 }
 
-/* Between two requests: a command that was asked for, then the status when it is time. */
+/* Between two requests: a command that was asked for, then the status when it is time, then a chunk that is whole. */
 static void between(struct dfucast_host *host, uint32_t now)
 {
 	if (host->command != 0) {
@@ -569,6 +571,9 @@ static void between(struct dfucast_host *host, uint32_t now)
 	if (looks && reached(now, host->poll_at_ms)) {
 		send_read(host, REQUEST_STATUS, DFUCAST_SMP_FLEET_STATUS, host->status.now);
 		DFUCAST_ASSERT(host->length <= HEAD_BYTES);
+	} else if (host->state == DFUCAST_HOST_UPLOADING && host->filled > 0 &&
+		   host->filled == chunk_max(host)) {
+		send_chunk(host);
 	}
 }
 

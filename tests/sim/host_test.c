@@ -42,6 +42,7 @@ struct world {
 	uint8_t states[GATEWAY_SIM_TARGETS_MAX];
 	uint8_t reported[GATEWAY_SIM_TARGETS_MAX];
 	uint32_t fed;
+	uint32_t last_bytes; /* times that the image's last byte was asked for alone */
 	unsigned int reports;
 };
 
@@ -150,6 +151,7 @@ static void step(struct world *world)
 			    dfucast_host_feed(&world->host, offset, world->sim->image + offset, length, now);
 
 			assert_int_equal(took, length);
+			world->last_bytes += offset == IMAGE_BYTES - 1;
 			world->credit -= world->bytes_per_ms != 0 ? took : 0;
 			world->fed += took;
 		}
@@ -222,6 +224,9 @@ static void test_whole_update(void **state)
 	assert_all_done(world);
 	assert_int_equal(world->host.prediction.host_bytes, IMAGE_BYTES);
 	assert_int_equal(world->sim->gateway.host_bytes, IMAGE_BYTES);
+	/* It waited there, through the erase and the end, and had the byte from then on. */
+	assert_true(world->sim->gateway.host_dropped_bytes > 3);
+	assert_true(world->last_bytes <= 2);
 	for (uint16_t i = 0; i < 12; i++) {
 		assert_int_equal(world->states[i], DFUCAST_STATE_DONE);
 	}
