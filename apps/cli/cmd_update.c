@@ -31,10 +31,6 @@ static int check_options(const struct update_job *job)
 				    "--erase-settings comes before a reset, and this run does not reset.",
 				    "Leave it out, or leave out --no-reset and --mode upload.");
 	}
-	if (job->options.via != NULL && job->options.dry_run) {
-		return output_usage(&job->cli.out, "A gateway has no dry run.",
-				    "Leave it out, or give the devices themselves as targets.");
-	}
 	if (job->options.dry_run && job->options.report_path != NULL) {
 		return output_usage(&job->cli.out, "A dry run does nothing that a report could show.",
 				    "Leave out --report or --dry-run.");

@@ -179,6 +179,9 @@ int update_via_targets(struct update_job *job);
 int update_via_run(struct update_job *job);
 void update_via_status(const struct update_job *job, size_t index, struct dfucast_status *status);
 uint32_t update_via_dropped(const struct update_job *job);
+/* One pass of the image over the wire to the gateway, and the waves that it needs for its targets. */
+double update_via_wire_s(const struct update_job *job);
+unsigned update_via_waves(const struct update_job *job);
 void update_via_free(struct update_job *job);
 
 /* The target names virtual devices. */

@@ -2,7 +2,8 @@
 /*
  * `dfucast update --dry-run`: the same run up to the first request that would change something, and what would come
  * then. Times are estimates: links are known from the answers to the few questions that were asked, flash and swap are
- * those of an nRF52 (spec of the simulator: 30 KB/s with its erase, a swap of 60 ms for each KiB).
+ * those of an nRF52 (spec of the simulator: 30 KB/s with its erase, a swap of 60 ms for each KiB). Through a gateway the
+ * links are not known, only the wire to it.
  */
 #include "update.h"
 #include <inttypes.h>
@@ -132,6 +133,13 @@ static void predict(struct update_job *job, struct forecast *forecast)
 		update_sim_predict(job, forecast->uploads, &slowest_s, &swap_s);
 	}
 	size_t links = job->watched->config.links_max;
+
+	if (job->via != NULL) {
+		double wire_s = update_via_wire_s(job);
+
+		links = (job->targets.count + update_via_waves(job) - 1) / update_via_waves(job);
+		slowest_s = forecast->uploads > 0 && wire_s > slowest_s ? wire_s : slowest_s;
+	}
 	size_t waves = forecast->uploads > 0 ? (forecast->uploads + links - 1) / links : 0;
 	size_t canary = job->watched->config.canary;
 	unsigned rounds = forecast->activations == 0                     ? 0

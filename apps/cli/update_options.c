@@ -289,7 +289,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		update->no_reset = true;
 		break;
 	case KEY_DRY_RUN:
-		update->unfit = "dry-run";
 		update->dry_run = true;
 		break;
 	case KEY_ERASE_SETTINGS:

@@ -446,6 +446,7 @@ static void make_plan(struct update_via *via)
 	    {options->fresh, DFUCAST_SMP_FLEET_FRESH},
 	    {options->upgrade_only, DFUCAST_SMP_FLEET_UPGRADE_ONLY},
 	    {options->erase_settings, DFUCAST_SMP_FLEET_ERASE_SETTINGS},
+	    {options->dry_run, DFUCAST_SMP_FLEET_DRY_RUN},
 	};
 
 	via->plan = (struct dfucast_smp_fleet_plan){
@@ -557,7 +558,10 @@ int update_via_run(struct update_job *job)
 
 	via->targets = calloc(job->targets.count, sizeof(*via->targets));
 	via->statuses = calloc(job->targets.count, sizeof(*via->statuses));
-	if (via->targets == NULL || via->statuses == NULL) {
+	if (job->options.dry_run) {
+		job->dry = calloc(job->targets.count, sizeof(*job->dry));
+	}
+	if (via->targets == NULL || via->statuses == NULL || (job->options.dry_run && job->dry == NULL)) {
 		return output_usage(&job->cli.out, "Not enough memory.", "Give fewer targets.");
 	}
 	make_plan(via);
@@ -572,6 +576,19 @@ int update_via_run(struct update_job *job)
 		return CLI_EXIT_INTERRUPTED;
 	}
 	return via->unreachable || via->host.state == DFUCAST_HOST_FAILED ? failure(via) : CLI_EXIT_OK;
+}
+
+double update_via_wire_s(const struct update_job *job)
+{
+	const struct dfucast_linux_target *gateway = &job->via->gateway;
+	double octets = gateway->framing == DFUCAST_FRAMING_CONSOLE ? 1.39 : 1.01;
+
+	return gateway->scheme == DFUCAST_LINUX_SERIAL ? job->file.length * octets * 10.0 / gateway->baud : 0;
+}
+
+unsigned update_via_waves(const struct update_job *job)
+{
+	return job->via->host.prediction.waves > 0 ? job->via->host.prediction.waves : 1;
 }
 
 void update_via_free(struct update_job *job)

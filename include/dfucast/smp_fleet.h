@@ -93,7 +93,10 @@ enum dfucast_smp_fleet_flag {
 	DFUCAST_SMP_FLEET_FORWARD_ONLY = 0x40, /**< this host cannot go back in the image */
 	DFUCAST_SMP_FLEET_COMMANDED = 0x80,    /**< activate only on the command to */
 	DFUCAST_SMP_FLEET_ERASE_SETTINGS = 0x100,
+	DFUCAST_SMP_FLEET_DRY_RUN = 0x200, /**< only look: nothing but read requests goes to the devices */
 };
+/** A gateway refuses a plan with others: a permission that it does not know is none, a caution is not to be dropped. */
+#define DFUCAST_SMP_FLEET_FLAGS_KNOWN 0xF33FFu
 /* Two numbers above the flags, 0: not said. */
 #define DFUCAST_SMP_FLEET_SLOT_SHIFT 12u /**< slot that the image is linked for, and 1: 2 bits */
 #define DFUCAST_SMP_FLEET_SLOT_MASK 0x3u

@@ -92,7 +92,7 @@ static bool take_values(struct dfucast_gateway *gateway, const struct dfucast_sm
 	struct dfucast_update_plan *update = &gateway->plan;
 	struct dfucast_cast_config *gates = &gateway->gates;
 
-	if (plan->mode > DFUCAST_MODE_UPLOAD) {
+	if (plan->mode > DFUCAST_MODE_UPLOAD || (plan->flags & ~DFUCAST_SMP_FLEET_FLAGS_KNOWN) != 0) {
 		return false;
 	}
 	update->mode = (uint8_t)plan->mode;
@@ -106,6 +106,7 @@ static bool take_values(struct dfucast_gateway *gateway, const struct dfucast_sm
 	update->upgrade_only = (plan->flags & DFUCAST_SMP_FLEET_UPGRADE_ONLY) != 0;
 	gateway->plan_upgrade_only = update->upgrade_only;
 	update->erase_settings = (plan->flags & DFUCAST_SMP_FLEET_ERASE_SETTINGS) != 0;
+	update->dry_run = (plan->flags & DFUCAST_SMP_FLEET_DRY_RUN) != 0;
 	uint32_t slot = plan->flags >> DFUCAST_SMP_FLEET_SLOT_SHIFT & DFUCAST_SMP_FLEET_SLOT_MASK;
 	uint32_t boot = plan->flags >> DFUCAST_SMP_FLEET_BOOT_SHIFT & DFUCAST_SMP_FLEET_BOOT_MASK;
 

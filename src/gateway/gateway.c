@@ -69,6 +69,12 @@ bool dfucast_gateway_has_cast(const struct dfucast_gateway *gateway)
 	return gateway->state == DFUCAST_SMP_FLEET_OPEN || gateway->state == DFUCAST_SMP_FLEET_OVER;
 }
 
+bool dfucast_gateway_untouched(const struct dfucast_gateway *gateway)
+{
+	return gateway->state != DFUCAST_SMP_FLEET_OPEN || gateway->cast.activated == 0 ||
+	       gateway->cast.activated == gateway->cast.succeeded + gateway->cast.failed;
+}
+
 void dfucast_gateway_log(struct dfucast_gateway *gateway, enum dfucast_gateway_event what, uint16_t target,
 			 int32_t value, uint32_t now)
 {

@@ -38,6 +38,8 @@ uint32_t dfucast_gateway_sum(uint32_t sum, const uint8_t *bytes, size_t length);
 
 /* ---- gateway.c ---- */
 
+/* Nobody is being activated. */
+bool dfucast_gateway_untouched(const struct dfucast_gateway *gateway);
 /* A cast is open or over: its targets have states. */
 bool dfucast_gateway_has_cast(const struct dfucast_gateway *gateway);
 /* The answer is ready, `length` bytes in gateway->answer; negative: there was no room, and the host is told so. */
@@ -85,8 +87,6 @@ bool dfucast_gateway_can_start(const struct dfucast_gateway *gateway);
 bool dfucast_gateway_start(struct dfucast_gateway *gateway, uint32_t now);
 /* Once more over targets that run the image on trial, to confirm it. @return as above */
 bool dfucast_gateway_start_confirm(struct dfucast_gateway *gateway, uint32_t now);
-/* Nobody has been activated yet. */
-bool dfucast_gateway_untouched(const struct dfucast_gateway *gateway);
 /* The header's fields into gateway->image. */
 bool dfucast_gateway_read_header(struct dfucast_gateway *gateway, const uint8_t *header,
 				 uint32_t image_bytes);

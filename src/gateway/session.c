@@ -111,12 +111,6 @@ bool dfucast_gateway_read_header(struct dfucast_gateway *gateway, const uint8_t 
 	       image->protected_tlv_bytes < image_bytes - image->payload_bytes - image->header_bytes;
 }
 
-bool dfucast_gateway_untouched(const struct dfucast_gateway *gateway)
-{
-	return gateway->state != DFUCAST_SMP_FLEET_OPEN || gateway->cast.activated == 0 ||
-	       gateway->cast.activated == gateway->cast.succeeded + gateway->cast.failed;
-}
-
 /* ---- the cast ---- */
 
 bool dfucast_gateway_can_start(const struct dfucast_gateway *gateway)
@@ -192,8 +186,10 @@ bool dfucast_gateway_start(struct dfucast_gateway *gateway, uint32_t now)
 	/* TLV types 0x10 … 0x12 for SHA-256, -384, -512. */
 	gateway->image.hash_type = (uint16_t)(0x0Eu + gateway->plan.hash_bytes / 16u);
 	memcpy(gateway->image.hash, gateway->hash, gateway->plan.hash_bytes);
-	gateway->plan.fresh |= gateway->erase_due;
-	gateway->erase_due = false;
+	if (!gateway->plan.dry_run) {
+		gateway->plan.fresh |= gateway->erase_due;
+		gateway->erase_due = false;
+	}
 	dfucast_gateway_source_start(gateway);
 	init_cast(gateway, ALL);
 	gateway->state = DFUCAST_SMP_FLEET_OPEN;
@@ -217,6 +213,7 @@ bool dfucast_gateway_start_confirm(struct dfucast_gateway *gateway, uint32_t now
 		return false;
 	}
 	gateway->plan.mode = DFUCAST_MODE_TEST_CONFIRM;
+	gateway->plan.dry_run = false;
 	gateway->plan_commanded = false;
 	init_cast(gateway, ON_TRIAL);
 	gateway->state = DFUCAST_SMP_FLEET_OPEN;

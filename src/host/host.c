@@ -201,6 +201,11 @@ static void upload(struct dfucast_host *host, uint32_t offset)
 	host->length = 0;
 }
 
+static bool is_dry(const struct dfucast_host *host)
+{
+	return (host->config.plan->flags & DFUCAST_SMP_FLEET_DRY_RUN) != 0;
+}
+
 static void watch(struct dfucast_host *host, uint32_t now)
 {
 	host->state = DFUCAST_HOST_WATCHING;
@@ -445,7 +450,8 @@ static void status_answer(struct dfucast_host *host, const uint8_t *body, size_t
 		return;
 	} else if (said.state == DFUCAST_SMP_FLEET_OVER) {
 		report(host);
-	} else if (host->state == DFUCAST_HOST_WATCHING && said.next < host->config.plan->image_bytes) {
+	} else if (host->state == DFUCAST_HOST_WATCHING && said.next < host->config.plan->image_bytes &&
+		   !is_dry(host)) {
 		upload(host, said.next); /* somebody needs it once more, or it was adopted in the middle */
 	}
 }
@@ -492,13 +498,16 @@ static void command_answer(struct dfucast_host *host, const uint8_t *body, size_
 	} else if (host->request == REQUEST_COMMAND) {
 		/* Refused means too late: the status that follows says what became of it. */
 		watch(host, now);
-		if (!host->aborts && host->offset < host->config.plan->image_bytes && error.rc == 0) {
+		if (!host->aborts && host->offset < host->config.plan->image_bytes && error.rc == 0 &&
+		    !is_dry(host)) {
 			upload(host, host->offset);
 		}
 	} else if (error.rc != 0) {
 		if (!patience(host, &error, now)) {
 			refused(host, &error);
 		}
+	} else if (is_dry(host)) {
+		watch(host, now); /* nobody takes a byte */
 	} else {
 		host->busy = 0;
 		upload(host, 0);

@@ -268,6 +268,24 @@ def test_via_and_four_boards(gateway, dfucast, four, tmp_path):
         assert first["version"] == version and first["active"] and first["confirmed"], first
 
 
+def test_dry_run(dfucast_start, dfucast, image):
+    """Through the gateway every device is asked, and none is touched: then the same command does what it said."""
+    running = dfucast_start("gateway", "--json", "--host", "pty", "--radio", "sim:5", "--links", "2", "--speed", "10")
+    via = ("--via", running.wait_event("serving")["target"])
+    for _ in range(2):
+        looked = dfucast("update", image, *via, "--dry-run", "--json")
+        assert looked.code == 0 and looked.summary["dry_run"] and looked.summary["predicted_passes"] == 3, looked
+        assert looked.summary["predicted_uploads"] == 5 and looked.summary["sent_bytes"] == 0
+        assert {looked.final(f"sim:5#{i}")["would"] for i in range(5)} == {"upload"}
+    said = dfucast("update", image, *via, "--dry-run")
+    assert "5 uploads" in said.out and "3 passes" in said.out, said
+    done = dfucast("update", image, *via, "--json")
+    assert done.code == 0 and done.summary["done"] == 5, done
+    again = dfucast("update", image, *via, "--dry-run", "--json")
+    assert again.code == 0 and {again.final(f"sim:5#{i}")["would"] for i in range(5)} == {"nothing"}, again
+    running.interrupt()
+
+
 def test_host_that_says_no_goodbye(dfucast_start):
     """A host that lost its power leaves its TCP connection standing. The gateway asks whether it is still there: until
     it knows better, no other host is let in."""
