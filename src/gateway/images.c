@@ -237,8 +237,7 @@ static void list(struct dfucast_gateway *gateway)
 
 /* ---- set-state ---- */
 
-/* Targets that run the image on trial are confirmed; where that is under way anyhow, there is nothing to do. */
-static void confirm(struct dfucast_gateway *gateway, uint32_t now)
+static bool somebody_on_trial(const struct dfucast_gateway *gateway)
 {
 	bool on_trial = false;
 
@@ -248,7 +247,20 @@ static void confirm(struct dfucast_gateway *gateway, uint32_t now)
 		dfucast_cast_status(&gateway->cast, i, &status);
 		on_trial |= status.holds == DFUCAST_HOLDS_TRIAL;
 	}
-	if (gateway->state == DFUCAST_SMP_FLEET_OVER && on_trial &&
+	return on_trial;
+}
+
+/* A confirm without a hash: the fleet's as long as it has use for one; then that of the image the gateway itself runs. */
+static bool is_own_confirm(const struct dfucast_gateway *gateway)
+{
+	return gateway->config.mixed && gateway->config.port->local_smp != NULL &&
+	       gateway->state == DFUCAST_SMP_FLEET_OVER && !somebody_on_trial(gateway);
+}
+
+/* Targets that run the image on trial are confirmed; where that is under way anyhow, there is nothing to do. */
+static void confirm(struct dfucast_gateway *gateway, uint32_t now)
+{
+	if (gateway->state == DFUCAST_SMP_FLEET_OVER && somebody_on_trial(gateway) &&
 	    !dfucast_gateway_start_confirm(gateway, now)) {
 		dfucast_gateway_answer_rc(gateway, DFUCAST_SMP_RC_BUSY);
 		return;
@@ -268,7 +280,9 @@ static void set_state(struct dfucast_gateway *gateway, const uint8_t *frame, siz
 	bool ours = gateway->plan.hash_bytes != 0 && request.hash_bytes == gateway->plan.hash_bytes &&
 		    memcmp(request.hash, gateway->hash, gateway->plan.hash_bytes) == 0;
 
-	if (request.hash == NULL && request.confirm && dfucast_gateway_has_cast(gateway)) {
+	if (request.hash == NULL && request.confirm && is_own_confirm(gateway)) {
+		dfucast_gateway_local(gateway, frame, length);
+	} else if (request.hash == NULL && request.confirm && dfucast_gateway_has_cast(gateway)) {
 		confirm(gateway, now);
 	} else if (ours && dfucast_gateway_has_cast(gateway)) {
 		gateway->marked = true;

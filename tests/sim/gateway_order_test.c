@@ -508,6 +508,124 @@ static void test_abort_of_a_plan(void **state)
 	gateway_sim_free(sim);
 }
 
+/* ---- a gateway with an SMP server of its own ---- */
+
+static struct dfucast_smp_header own_asked;
+static unsigned int own_requests;
+
+static size_t own_server(void *context, const uint8_t *frame, size_t length, uint8_t *answer, size_t capacity)
+{
+	static const uint8_t hash[32] = {7};
+	const struct dfucast_smp_slot slot = {.version = {"9.9.9", 5},
+					      .hash = hash,
+					      .hash_bytes = 32,
+					      .flags = DFUCAST_SMP_SLOT_ACTIVE | DFUCAST_SMP_SLOT_BOOTABLE};
+	int bytes;
+
+	(void)context;
+	assert_true(length >= 8);
+	dfucast_smp_header_decode(&own_asked, frame);
+	own_requests++;
+	if (own_asked.group == DFUCAST_SMP_GROUP_IMG && own_asked.command == DFUCAST_SMP_IMG_STATE) {
+		bytes = dfucast_smp_answer_images(answer, capacity, &own_asked, &slot, 1);
+	} else if (own_asked.group == DFUCAST_SMP_GROUP_IMG && own_asked.command == DFUCAST_SMP_IMG_UPLOAD) {
+		bytes =
+		    dfucast_smp_answer_upload(answer, capacity, &own_asked, 100, DFUCAST_SMP_MATCH_ABSENT);
+	} else {
+		bytes = dfucast_smp_answer_rc(answer, capacity, &own_asked, DFUCAST_SMP_RC_OK);
+	}
+	return bytes > 0 ? (size_t)bytes : 0;
+}
+
+static bool own_image(void *context, const uint8_t *header, uint32_t image_bytes)
+{
+	(void)context;
+	(void)image_bytes;
+	return header[20] == 3; /* version 3 is the gateway's, in this test */
+}
+
+static struct gateway_sim *mixed_new(void)
+{
+	struct gateway_sim *sim = gateway_sim_new("n=2", IMAGE_BYTES);
+
+	static uint8_t answer[1024];
+
+	sim->config.mixed = true;
+	gateway_sim_begin(sim);
+	sim->port.local_smp = own_server;
+	sim->port.is_own_image = own_image;
+	sim->config.answer = answer;
+	sim->config.answer_bytes = sizeof(answer);
+	dfucast_gateway_init(&sim->gateway, &sim->config);
+	own_requests = 0;
+	return sim;
+}
+
+static bool erase_slot(struct gateway_sim *sim, int slot)
+{
+	uint8_t frame[32];
+	int length = dfucast_smp_image_erase_encode(
+	    frame, sizeof(frame), (struct dfucast_smp_id){DFUCAST_SMP_V2, sim->sequence++}, slot);
+
+	assert_true(gateway_sim_request(sim, frame, (size_t)length));
+	return gateway_sim_error(sim).rc == 0;
+}
+
+/* Each request goes where it belongs: image 0, its slots and its confirm to the gateway's own server. */
+static void test_mixed_with_own_server(void **state)
+{
+	struct gateway_sim *sim = mixed_new();
+	struct dfucast_smp_image_list list;
+	struct dfucast_smp_error error;
+	uint8_t frame[16];
+	uint8_t sha[32];
+	uint8_t *own = other_image(sim, sha); /* version 3 */
+	uint32_t offset = 0;
+
+	(void)state;
+	assert_int_equal(chunk(sim, sim->image, sim->sha, 0, 0), UINT32_MAX); /* a sensor's */
+	assert_int_equal(gateway_sim_error(sim).rc, DFUCAST_SMP_RC_ACCESS_DENIED);
+	assert_int_equal(own_requests, 0);
+	assert_int_equal(chunk(sim, own, sha, 0, 0), 100);
+	assert_int_equal(chunk(sim, own, sha, 100, 0), 100);
+	assert_int_equal(own_requests, 2);
+	assert_true(erase_slot(sim, -1));
+	assert_true(erase_slot(sim, 1));
+	assert_int_equal(own_requests, 4);
+	assert_false(erase_slot(sim, 2)); /* what the fleet runs */
+	assert_true(erase_slot(sim, 3));
+	assert_true(gateway_sim_confirm(sim)); /* no cast: its own */
+	assert_int_equal(own_requests, 5);
+	/* The fleet's update, by a tool that names image 1. */
+	while (offset != IMAGE_BYTES) {
+		offset = chunk(sim, sim->image, sim->sha, offset, 1);
+		assert_int_not_equal(offset, UINT32_MAX);
+	}
+	assert_true(gateway_sim_test(sim));
+	assert_true(gateway_sim_reset(sim));
+	assert_true(gateway_sim_until_over(sim, 600000));
+	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_DONE), 2);
+	int length = dfucast_smp_image_list_encode(frame, sizeof(frame),
+						   (struct dfucast_smp_id){DFUCAST_SMP_V2, sim->sequence++});
+
+	assert_true(gateway_sim_request(sim, frame, (size_t)length));
+	assert_int_equal(dfucast_smp_image_list_decode(sim->answer + 8, sim->answer_bytes - 8, &error, &list),
+			 0);
+	assert_int_equal(list.count, 2);
+	assert_int_equal(list.slots[0].image, 0);
+	assert_memory_equal(list.slots[0].version.text, "9.9.9", 5);
+	assert_int_equal(list.slots[1].image, 1);
+	assert_memory_equal(list.slots[1].version.text, "2.0.0", 5);
+	/* It is over, and nobody is on trial: confirm is the gateway's own again, or its image would be reverted. */
+	own_requests = 0;
+	assert_true(gateway_sim_confirm(sim));
+	assert_int_equal(own_requests, 1);
+	assert_int_equal(own_asked.op, DFUCAST_SMP_WRITE);
+	assert_clean(sim);
+	free(own);
+	gateway_sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -527,6 +645,7 @@ int main(void)
 	    cmocka_unit_test(test_question_left_open),
 	    cmocka_unit_test(test_canary_left_out),
 	    cmocka_unit_test(test_abort_of_a_plan),
+	    cmocka_unit_test(test_mixed_with_own_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
