@@ -232,6 +232,38 @@ def test_via_killed_in_any_state(gateway, dfucast, dfucast_start, image):
     running.interrupt()
 
 
+def free_port(kind):
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_via_gateway_killed_in_any_state(dfucast, dfucast_start, image):
+    """The gateway loses its power again and again while the tool runs. Each time the tool finds that it has forgotten
+    everything and brings its plan anew; the devices go on from what they hold, and the trial is confirmed."""
+    devices = []
+    for _ in range(2):
+        words = ("--udp", free_port(socket.SOCK_DGRAM), "--sim", "write_us_per_kib=40000&swap_ms=3000")
+        devices.append(dfucast_start("sim", "serve", "--json", *words).wait_event("serving")["target"])
+    words = ("gateway", "--json", "--host", f"tcp:127.0.0.1:{free_port(socket.SOCK_STREAM)}")
+    words += tuple(word for device in devices for word in ("--to", device))
+    running = dfucast_start(*words)
+    via = ("update", image, "--json", "--soak", "3", "--via", running.wait_event("serving")["target"])
+    tool = dfucast_start(*via)
+    for state in ("connecting", "uploading", "waiting", "rebooting", "soaking"):
+        tool.wait_event("target", state=state)
+        running.kill()
+        running.child.wait(10)
+        running = dfucast_start(*words)
+        running.wait_event("serving")
+    result = tool.finish(240)
+    assert result.code == 0 and result.summary["done"] == 2, result
+    assert {result.final(device)["version_after"] for device in devices} == {"1.7.0"}, result
+    for device in devices:
+        (runs,) = dfucast("inventory", "--json", "--to", device).of("inventory")
+        assert runs["version"] == "1.7.0" and runs["confirmed"], runs
+
+
 def test_via_says_what_is_wrong(gateway, dfucast, native, image, tmp_path):
     running, port = gateway("--radio", "sim:2")
     via = ("--via", f"serial:{port}")
