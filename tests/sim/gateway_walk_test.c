@@ -68,6 +68,7 @@ static void send_plan(struct walk *walk)
 	plan.gather_ms = 1 + below(walk, 3000);
 	plan.mode = below(walk, 3) == 0 ? DFUCAST_MODE_TEST : DFUCAST_MODE_TEST_CONFIRM;
 	plan.flags = below(walk, 3) == 0 ? DFUCAST_SMP_FLEET_COMMANDED : 0;
+	plan.flags |= below(walk, 6) == 0 ? DFUCAST_SMP_FLEET_DRY_RUN : 0;
 	if (below(walk, 3) == 0) {
 		plan.hash = NULL;
 		plan.hash_bytes = 0;
