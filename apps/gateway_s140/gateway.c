@@ -70,6 +70,7 @@ static uint32_t start_port(bool application_answers)
 	gateway_ble_central_memory(&config.central);
 	config.central.conn_count = gateway_settings.central_links;
 	config.central.write_queue = gateway_settings.write_queue;
+	config.central.pairings = gateway_settings.pairings;
 	config.central.air.slot_us = dfucast_s140_slot_us(&gateway_settings);
 	return dfucast_s140_init(&gateway_port, &config);
 }

@@ -109,6 +109,7 @@ struct dfucast_ble_central_config {
 	uint16_t slow_latency;  /**< events such a peripheral may sleep through; 0: none */
 	uint8_t conn_count;     /**< 1 … DFUCAST_BLE_HANDLES_MAX */
 	uint8_t write_queue;    /**< writes without response that the stack takes for one link; 0: 1 */
+	uint8_t pairings;       /**< that the stack has under way at the same time; 0: 1 */
 	uint8_t
 	    links_min;    /**< compute slots for at least so many links from the start; 0: for those in use */
 	uint32_t idle_ms; /**< no traffic for so long: slow parameters; 0: 15000 */

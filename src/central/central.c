@@ -23,6 +23,7 @@ void dfucast_ble_central_init(struct dfucast_ble_central *central,
 	own->idle_ms = own->idle_ms != 0 ? own->idle_ms : IDLE_MS;
 	own->silent_ms = own->silent_ms != 0 ? own->silent_ms : SILENT_MS;
 	own->write_queue = own->write_queue != 0 ? own->write_queue : 1;
+	own->pairings = own->pairings != 0 ? own->pairings : 1;
 	memset(own->conns, 0, sizeof(own->conns[0]) * own->conn_count);
 	(void)dfucast_ble_slots_plan(&own->air, own->links_min, &central->slots);
 	central->planned = own->links_min;

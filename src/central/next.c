@@ -46,17 +46,19 @@ static bool offer(struct dfucast_ble_op *op, struct dfucast_ble_conn *conn, unsi
 	return true;
 }
 
-/* A stack may fail a second pairing while one is under way, which then looks like the peer's refusal. The one of a link that
- * is being closed is under way until the link is gone. */
-static bool another_pairs(const struct dfucast_ble_central *central, const struct dfucast_ble_conn *conn)
+/* A stack may fail one pairing too many, which then looks like the peer's refusal. The one of a link that is being closed is
+ * under way until the link is gone. */
+static bool others_pair(const struct dfucast_ble_central *central, const struct dfucast_ble_conn *conn)
 {
+	unsigned int pairings = 0;
+
 	for (unsigned int i = 0; i < central->config.conn_count; i++) {
 		const struct dfucast_ble_conn *other = &central->config.conns[i];
 
-		if (other != conn && other->state >= CENTRAL_SETUP && dfucast_ble_setup_pairs(&other->setup))
-			return true;
+		pairings +=
+		    other != conn && other->state >= CENTRAL_SETUP && dfucast_ble_setup_pairs(&other->setup);
 	}
-	return false;
+	return pairings >= central->config.pairings;
 }
 
 /* What a link's state wants. */
@@ -80,8 +82,8 @@ static bool control(struct dfucast_ble_central *central, struct dfucast_ble_conn
 	}
 	if (conn_sets_up(conn))
 		step = dfucast_ble_setup_wants(&conn->setup);
-	if (step == DFUCAST_BLE_STEP_SECURE && another_pairs(central, conn))
-		step = DFUCAST_BLE_STEP_NONE; /* its turn comes with that one's end */
+	if (step == DFUCAST_BLE_STEP_SECURE && others_pair(central, conn))
+		step = DFUCAST_BLE_STEP_NONE; /* its turn comes with the end of one of them */
 	if (step != DFUCAST_BLE_STEP_NONE) {
 		op->step = (uint8_t)step;
 		return offer(op, conn, DFUCAST_BLE_OP_STEP);

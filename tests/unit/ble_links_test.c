@@ -226,6 +226,21 @@ static void one_pairing_at_a_time(void **state)
 	nothing();
 }
 
+static void as_many_pairings_as_the_stack_has(void **state)
+{
+	(void)state;
+	central.config.pairings = 2;
+	open_one(0, handle_of(0, 1));
+	open_one(1, handle_of(1, 1));
+	happens(DFUCAST_BLE_SECURITY_ASKED, handle_of(0, 1), 0);
+	happens(DFUCAST_BLE_SECURITY_ASKED, handle_of(1, 1), 0);
+	for (uint8_t i = 0; i < 2; i++) {
+		step(DFUCAST_BLE_STEP_SECURE);
+		assert_int_equal(op.handle.index, i);
+	}
+	only_parameters();
+}
+
 /* It is under way in the stack until the link is gone; and a silent peer's turn has an end. */
 static void the_turn_to_pair_ends_with_the_link(void **state)
 {
@@ -446,6 +461,7 @@ int main(void)
 	    cmocka_unit_test_setup(silence_mended_by_pairing, setup),
 	    cmocka_unit_test_setup(a_peer_that_asks_for_encryption, setup),
 	    cmocka_unit_test_setup(one_pairing_at_a_time, setup),
+	    cmocka_unit_test_setup(as_many_pairings_as_the_stack_has, setup),
 	    cmocka_unit_test_setup(the_turn_to_pair_ends_with_the_link, setup),
 	    cmocka_unit_test_setup(encryption_that_came_by_itself_is_remembered, setup),
 	    cmocka_unit_test_setup(the_wrong_device, setup),
