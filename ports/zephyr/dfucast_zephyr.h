@@ -39,6 +39,8 @@ struct dfucast_zephyr_link {
 	struct bt_gatt_discover_params discover;
 	struct bt_gatt_exchange_params exchange;
 	struct bt_gatt_subscribe_params subscribe;
+	atomic_t
+	    with_host; /* a bit for each of these that the host has, perhaps for an earlier user of the link */
 };
 
 /** Private, but for `central` and `lost`. */

@@ -110,6 +110,13 @@ bool zephyr_params_of(const struct bt_conn *conn, struct dfucast_ble_params *par
 	return true;
 }
 
+bool zephyr_is_up(const struct bt_conn *conn)
+{
+	struct bt_conn_info info;
+
+	return bt_conn_get_info(conn, &info) == 0 && info.state == BT_CONN_STATE_CONNECTED;
+}
+
 /* @return whether @p conn is what an attempt of ours has come to. */
 static bool end_attempt(struct bt_conn *conn)
 {
@@ -275,13 +282,16 @@ void zephyr_on_scan(const bt_addr_le_t *address, int8_t rssi, uint8_t type, stru
 
 /* ---- attributes ---- */
 
-/* A link's end ends its request first, as if there were no such thing: that is no answer, and the end is told right after. */
+/*
+ * A link's end ends its requests first, as if there were no such thing: that is no answer, and the end is told right after.
+ * So does a request that timed out, and the host takes no more of them for this link. In either case it knows no ATT_MTU.
+ */
 static void put_answer(struct bt_conn *conn, enum dfucast_ble_event_kind kind, uint16_t number)
 {
-	struct bt_conn_info info;
-
-	if (bt_conn_get_info(conn, &info) == 0 && info.state == BT_CONN_STATE_CONNECTED)
+	if (bt_gatt_get_mtu(conn) != 0)
 		zephyr_events_tell(conn, kind, number);
+	else if (zephyr_is_up(conn))
+		zephyr_events_tell(conn, DFUCAST_BLE_DEAF, 0);
 }
 
 void zephyr_on_sent(struct bt_conn *conn, void *user_data)
@@ -305,8 +315,14 @@ static void found(struct bt_conn *conn, enum dfucast_ble_event_kind kind, uint16
 	put_of(conn, &event, kind);
 }
 
+static void back_from_host(struct bt_conn *conn, int which)
+{
+	atomic_clear_bit(&the_port->links[bt_conn_index(conn)].with_host, which);
+}
+
 static uint8_t discovered(struct bt_conn *conn)
 {
+	back_from_host(conn, WITH_HOST_DISCOVER);
 	put_answer(conn, DFUCAST_BLE_DISCOVERED, 1);
 	return BT_GATT_ITER_STOP;
 }
@@ -352,6 +368,8 @@ uint8_t zephyr_on_descriptor(struct bt_conn *conn, const struct bt_gatt_attr *at
 void zephyr_on_subscribed(struct bt_conn *conn, uint8_t err, struct bt_gatt_subscribe_params *params)
 {
 	ARG_UNUSED(params);
+	if (err != 0)
+		back_from_host(conn, WITH_HOST_SUBSCRIBE);
 	put_answer(conn, DFUCAST_BLE_WRITTEN, err);
 }
 
@@ -360,8 +378,10 @@ uint8_t zephyr_on_notified(struct bt_conn *conn, struct bt_gatt_subscribe_params
 {
 	struct dfucast_ble_event event = {.kind = DFUCAST_BLE_NOTIFIED};
 
-	if (data == NULL)
-		return BT_GATT_ITER_STOP; /* the subscription has ended */
+	if (data == NULL) { /* the subscription has ended */
+		back_from_host(conn, WITH_HOST_SUBSCRIBE);
+		return BT_GATT_ITER_STOP;
+	}
 	event.value.attribute = params->value_handle;
 	event.value.length = length;
 	if (zephyr_handle_of(conn, &event.handle))

@@ -12,12 +12,19 @@
 
 #include "dfucast_zephyr.h"
 
+/* Of dfucast_zephyr_link.with_host. A second exchange the host refuses by itself. */
+enum {
+	WITH_HOST_DISCOVER,
+	WITH_HOST_SUBSCRIBE,
+};
+
 /* events.c */
 int zephyr_events_init(struct dfucast_zephyr *port);
 /* Gives the central all that happened. */
 void zephyr_events_take(struct dfucast_zephyr *port, uint32_t now);
 /* Which connection of the central role this is. @return false: its end is in the queue, or it is none */
 bool zephyr_handle_of(struct bt_conn *conn, struct dfucast_ble_handle *handle);
+bool zephyr_is_up(const struct bt_conn *conn);
 bool zephyr_params_of(const struct bt_conn *conn, struct dfucast_ble_params *params);
 /* An event that the port itself knows of. */
 void zephyr_events_tell(struct bt_conn *conn, enum dfucast_ble_event_kind kind, uint16_t number);

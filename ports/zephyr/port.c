@@ -146,11 +146,33 @@ static enum dfucast_ble_result cancel(struct dfucast_zephyr *port)
 
 /* ---- one link ---- */
 
+/* A link that is up has no attributes any more once a request has timed out: asked again until somebody ends it. */
+static enum dfucast_ble_result attribute_result_of(const struct bt_conn *conn, int code)
+{
+	return code == -ENOTCONN && zephyr_is_up(conn) ? DFUCAST_BLE_BUSY : result_of(code);
+}
+
+/* What the host has must not be touched: a question that was given up is still its own, for up to 30 s. */
+static bool lend(struct dfucast_zephyr_link *link, int which)
+{
+	return !atomic_test_and_set_bit(&link->with_host, which);
+}
+
+/* @return @p code. Not taken: ours again. */
+static int lent(struct dfucast_zephyr_link *link, int which, int code)
+{
+	if (code != 0)
+		atomic_clear_bit(&link->with_host, which);
+	return code;
+}
+
 static int discover(const struct dfucast_zephyr *port, struct dfucast_zephyr_link *link,
 		    const struct dfucast_ble_op *op)
 {
 	struct bt_gatt_discover_params *params = &link->discover;
 
+	if (!lend(link, WITH_HOST_DISCOVER))
+		return -EBUSY;
 	memset(params, 0, sizeof(*params));
 	params->start_handle = op->setup->first;
 	params->end_handle = op->setup->last;
@@ -172,13 +194,17 @@ static int discover(const struct dfucast_zephyr *port, struct dfucast_zephyr_lin
 		params->type = BT_GATT_DISCOVER_DESCRIPTOR;
 		break;
 	}
-	return bt_gatt_discover(link->conn, params);
+	return lent(link, WITH_HOST_DISCOVER, bt_gatt_discover(link->conn, params));
 }
 
 static int subscribe(struct dfucast_zephyr_link *link, const struct dfucast_ble_op *op)
 {
 	struct bt_gatt_subscribe_params *params = &link->subscribe;
 
+	if (!lend(link, WITH_HOST_SUBSCRIBE)) {
+		(void)bt_gatt_unsubscribe(link->conn, params); /* left over, when the link was given back */
+		return -EBUSY;
+	}
 	memset(params, 0, sizeof(*params));
 	params->notify = zephyr_on_notified;
 	params->subscribe = zephyr_on_subscribed;
@@ -187,7 +213,7 @@ static int subscribe(struct dfucast_zephyr_link *link, const struct dfucast_ble_
 	params->value = BT_GATT_CCC_NOTIFY;
 	/* Bonds or not, the next connection subscribes by itself. */
 	atomic_set_bit(params->flags, BT_GATT_SUBSCRIBE_FLAG_VOLATILE);
-	return bt_gatt_subscribe(link->conn, params);
+	return lent(link, WITH_HOST_SUBSCRIBE, bt_gatt_subscribe(link->conn, params));
 }
 
 static enum dfucast_ble_result exchange_mtu(struct dfucast_zephyr_link *link)
@@ -197,7 +223,7 @@ static enum dfucast_ble_result exchange_mtu(struct dfucast_zephyr_link *link)
 	link->exchange.func = zephyr_on_mtu;
 	code = bt_gatt_exchange_mtu(link->conn, &link->exchange);
 	if (code != -EALREADY)
-		return result_of(code);
+		return attribute_result_of(link->conn, code);
 	/* Once in a connection's life: somebody else asked already. */
 	zephyr_events_tell(link->conn, DFUCAST_BLE_MTU_CHANGED, bt_gatt_get_mtu(link->conn));
 	return DFUCAST_BLE_STARTED;
@@ -238,11 +264,11 @@ static enum dfucast_ble_result step(struct dfucast_zephyr *port, struct dfucast_
 	case DFUCAST_BLE_STEP_SECURE:
 		return secure(port, link->conn, op->handle);
 	case DFUCAST_BLE_STEP_SUBSCRIBE:
-		return result_of(subscribe(link, op));
+		return attribute_result_of(link->conn, subscribe(link, op));
 	case DFUCAST_BLE_STEP_UNSUBSCRIBE:
-		return result_of(bt_gatt_unsubscribe(link->conn, &link->subscribe));
+		return attribute_result_of(link->conn, bt_gatt_unsubscribe(link->conn, &link->subscribe));
 	default:
-		return result_of(discover(port, link, op));
+		return attribute_result_of(link->conn, discover(port, link, op));
 	}
 }
 
@@ -359,15 +385,18 @@ uint32_t dfucast_zephyr_run(struct dfucast_zephyr *port, uint32_t now)
 
 bool dfucast_zephyr_offer(struct dfucast_zephyr *port, struct bt_conn *conn, struct dfucast_ble_offer *offer)
 {
+	bool dead;
+
 	ARG_UNUSED(port);
 	*offer = (struct dfucast_ble_offer){.mtu = bt_gatt_get_mtu(conn)};
 #ifdef CONFIG_BT_SMP
 	offer->secured = bt_conn_get_security(conn) >= BT_SECURITY_L2;
 #endif
+	dead = offer->mtu == 0; /* a request has timed out */
 	/* 23 may mean that nobody asked yet. */
 	if (offer->mtu == MTU_UNASKED)
 		offer->mtu = 0;
-	return zephyr_handle_of(conn, &offer->handle) && zephyr_params_of(conn, &offer->params);
+	return !dead && zephyr_handle_of(conn, &offer->handle) && zephyr_params_of(conn, &offer->params);
 }
 
 bool dfucast_zephyr_release(struct dfucast_zephyr *port, struct bt_conn *conn)

@@ -67,6 +67,9 @@ unsigned int zephyr_connections(void);
 /** The parameters that a link has now. */
 struct bt_le_conn_param zephyr_params(const struct bt_conn *conn);
 
+/** A link that the application ends by itself. */
+void zephyr_drop(struct bt_conn *conn);
+
 /* ---- the other end of the UART: from `beside` ---- */
 
 /** @return how many of them went into the wire */

@@ -224,6 +224,22 @@ static int cancel(struct zephyr *fake, struct bt_conn *conn)
 	return 0;
 }
 
+static void end_link(struct zephyr *fake, struct bt_conn *conn)
+{
+	conn->state = CONN_DISCONNECTING;
+	conn->reason = 0x16;
+	fake_arm(&fake->clock, &conn->down_timer, 5, 30);
+}
+
+void zephyr_drop(struct bt_conn *conn)
+{
+	struct zephyr *fake = zephyr_enter_host();
+
+	if (conn->state == CONN_UP)
+		end_link(fake, conn);
+	(void)zephyr_leave_host(fake, 0);
+}
+
 int bt_conn_disconnect(struct bt_conn *conn, uint8_t reason)
 {
 	struct zephyr *fake = zephyr_enter_host();
@@ -238,9 +254,7 @@ int bt_conn_disconnect(struct bt_conn *conn, uint8_t reason)
 	case CONN_UP:
 		(void)meant(fake, conn);
 		assert(!zephyr_device_of(fake, conn)->owned); /* never the application's */
-		conn->state = CONN_DISCONNECTING;
-		conn->reason = 0x16;
-		fake_arm(&fake->clock, &conn->down_timer, 5, 30);
+		end_link(fake, conn);
 		code = 0;
 		break;
 	case CONN_DISCONNECTING:
@@ -376,14 +390,14 @@ static int take_buffer(struct zephyr *fake)
 
 static int request(struct zephyr *fake, struct bt_conn *conn, const struct request *what)
 {
-	int code = take_buffer(fake);
+	int code = conn->att_dead ? -ENOTCONN : take_buffer(fake);
 
 	if (code != 0)
 		return code;
 	assert(conn->request_count < REQUESTS_MAX);
 	conn->requests[conn->request_count++] = *what;
 	if (conn->request_count == 1)
-		fake_arm(&fake->clock, &conn->request_timer, 5, 40);
+		zephyr_request_begin(fake, conn);
 	return 0;
 }
 
@@ -406,7 +420,7 @@ int bt_gatt_exchange_mtu(struct bt_conn *conn, struct bt_gatt_exchange_params *p
 uint16_t bt_gatt_get_mtu(struct bt_conn *conn)
 {
 	struct zephyr *fake = zephyr_enter();
-	uint16_t mtu = conn->mtu;
+	uint16_t mtu = conn->state == CONN_UP && !conn->att_dead ? conn->mtu : 0;
 
 	assert(conn->refs > 0);
 	zephyr_leave(fake);
@@ -420,6 +434,9 @@ int bt_gatt_discover(struct bt_conn *conn, struct bt_gatt_discover_params *param
 
 	assert(params->func != NULL && params->start_handle >= 1 &&
 	       params->start_handle <= params->end_handle);
+	/* Who prepared them anew while a discovery with them was under way has broken that one. */
+	for (uint8_t i = 0; i < conn->request_count; i++)
+		assert(conn->requests[i].params != params);
 	if (meant(fake, conn) == NULL)
 		return zephyr_leave_host(fake, -ENOTCONN);
 	return zephyr_leave_host(fake, request(fake, conn, &what));
@@ -485,7 +502,7 @@ int bt_gatt_write_without_response_cb(struct bt_conn *conn, uint16_t handle, con
 	if (meant(fake, conn) == NULL)
 		return zephyr_leave_host(fake, -ENOTCONN);
 	assert(length <= conn->mtu - 3u && conn->queued < fake->config.write_queue);
-	code = take_buffer(fake);
+	code = conn->att_dead ? -ENOMEM : take_buffer(fake);
 	if (code != 0)
 		return zephyr_leave_host(fake, code);
 	write = &conn->queue[conn->queued];

@@ -108,6 +108,30 @@ static void tell_request(struct bt_conn *conn, const struct zephyr_event *event,
 	}
 }
 
+/* att_timeout(), in one go: what waits ends, the bearer and its subscriptions with it; the link stays. */
+static void tell_att_timeout(struct zephyr *fake, struct bt_conn *conn)
+{
+	struct zephyr_event over = {.conn = conn, .number = ATT_UNLIKELY};
+
+	pthread_mutex_lock(&fake->clock.air);
+	conn->att_dead = true;
+	fake->counts.air.att_timeouts +=
+	    conn->request_count > 0; /* else the link ended meanwhile, which told them */
+	while (conn->request_count > 0) {
+		over.request = zephyr_request_take(fake, conn);
+		pthread_mutex_unlock(&fake->clock.air);
+		tell_request(conn, &over, zephyr_device_of(fake, conn));
+		pthread_mutex_lock(&fake->clock.air);
+	}
+	while (conn->state != CONN_DOWN && conn->subscription_count > 0) {
+		over.subscription = conn->subscriptions[--conn->subscription_count];
+		pthread_mutex_unlock(&fake->clock.air);
+		(void)over.subscription.notify(conn, over.subscription.params, NULL, 0);
+		pthread_mutex_lock(&fake->clock.air);
+	}
+	pthread_mutex_unlock(&fake->clock.air);
+}
+
 static void tell_notification(const struct zephyr_event *event)
 {
 	const struct subscription *to = &event->subscription;
@@ -219,6 +243,9 @@ static void tell(struct zephyr *fake, const struct zephyr_event *event)
 		break;
 	case EVENT_REQUEST_DONE:
 		tell_request(event->conn, event, &fake->config.devices[event->conn->device]);
+		break;
+	case EVENT_ATT_TIMEOUT:
+		tell_att_timeout(fake, event->conn);
 		break;
 	case EVENT_SUBSCRIPTION_ENDED:
 		(void)event->subscription.notify(event->conn, event->subscription.params, NULL, 0);

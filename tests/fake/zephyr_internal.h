@@ -24,6 +24,7 @@
 #define SUBSCRIPTIONS_MAX 3u
 #define CALLBACKS_MAX 3u
 #define WIRE_BYTES 8192u
+#define ATT_UNLIKELY 0x0Eu
 
 enum conn_state {
 	CONN_FREE,
@@ -91,6 +92,8 @@ struct bt_conn {
 	struct bt_le_conn_param params, params_next;
 	struct request requests[REQUESTS_MAX];
 	uint8_t request_count;
+	bool unanswered; /* the first of them: never */
+	bool att_dead;   /* it timed out: the host takes no more */
 	enum radio_procedure radio;
 	struct subscription subscriptions[SUBSCRIPTIONS_MAX];
 	uint8_t subscription_count;
@@ -114,6 +117,7 @@ enum event_kind {
 	EVENT_PAIRING_CANCELLED,
 	EVENT_REPORT,       /* number: device */
 	EVENT_REQUEST_DONE, /* number: ATT error */
+	EVENT_ATT_TIMEOUT,
 	EVENT_SUBSCRIPTION_ENDED,
 	EVENT_NOTIFIED, /* number: attribute */
 	EVENT_SENT,
@@ -183,6 +187,10 @@ uint32_t zephyr_radio_step(struct zephyr *fake);
 /* A free connection object, referenced once. NULL: none. */
 struct bt_conn *zephyr_conn_new(struct zephyr *fake, uint16_t device);
 void zephyr_conn_put(struct zephyr *fake, struct bt_conn *conn);
+/* The first one goes out. */
+void zephyr_request_begin(struct zephyr *fake, struct bt_conn *conn);
+/* The first one is off the list. */
+struct request zephyr_request_take(struct zephyr *fake, struct bt_conn *conn);
 void zephyr_request_over(struct zephyr *fake, struct bt_conn *conn, uint8_t err);
 void zephyr_subscription_end(struct zephyr *fake, struct bt_conn *conn,
 			     const struct bt_gatt_subscribe_params *params);

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #define UNKNOWN_CONNECTION 0x02u /* what an attempt that came to nothing ends with */
-#define ATT_UNLIKELY 0x0Eu
 #define ATT_AUTHENTICATION 0x05u
 #define PAIRING_MS 30000u
+#define ATT_TIMEOUT_MS 30000u
 
 static struct sim_peer *peer_of(struct zephyr *fake, const struct bt_conn *conn)
 {
@@ -125,14 +125,35 @@ static void owned_step(struct zephyr *fake)
 	}
 }
 
-void zephyr_request_over(struct zephyr *fake, struct bt_conn *conn, uint8_t err)
+void zephyr_request_begin(struct zephyr *fake, struct bt_conn *conn)
 {
-	zephyr_push(fake, EVENT_REQUEST_DONE, conn, err)->request = conn->requests[0];
+	struct fake_device *device = &fake->config.devices[conn->device];
+
+	conn->unanswered = device->deaf > 0 && fake_roll(&fake->clock, 3) == 0;
+	if (conn->unanswered) {
+		device->deaf--;
+		fake->counts.air.deaf++;
+		fake_arm(&fake->clock, &conn->request_timer, ATT_TIMEOUT_MS, 0);
+	} else {
+		fake_arm(&fake->clock, &conn->request_timer, 5, 40);
+	}
+}
+
+struct request zephyr_request_take(struct zephyr *fake, struct bt_conn *conn)
+{
+	struct request taken = conn->requests[0];
+
 	conn->request_count--;
 	fake->buffers--;
 	memmove(conn->requests, conn->requests + 1, conn->request_count * sizeof(conn->requests[0]));
-	if (conn->request_count > 0)
-		fake_arm(&fake->clock, &conn->request_timer, 5, 40);
+	return taken;
+}
+
+void zephyr_request_over(struct zephyr *fake, struct bt_conn *conn, uint8_t err)
+{
+	zephyr_push(fake, EVENT_REQUEST_DONE, conn, err)->request = zephyr_request_take(fake, conn);
+	if (conn->request_count > 0 && conn->state != CONN_DOWN)
+		zephyr_request_begin(fake, conn);
 }
 
 void zephyr_subscription_end(struct zephyr *fake, struct bt_conn *conn,
@@ -230,6 +251,10 @@ static void end_request(struct zephyr *fake, struct bt_conn *conn)
 {
 	uint16_t device_mtu = zephyr_device_of(fake, conn)->mtu;
 
+	if (conn->unanswered) {
+		(void)zephyr_push(fake, EVENT_ATT_TIMEOUT, conn, 0);
+		return;
+	}
 	switch (conn->requests[0].kind) {
 	case REQUEST_MTU:
 		conn->mtu = device_mtu < CONFIG_BT_L2CAP_TX_MTU ? device_mtu : CONFIG_BT_L2CAP_TX_MTU;
@@ -382,7 +407,7 @@ static void answer_step(struct zephyr *fake, struct bt_conn *conn)
 	if (fake->event_count >= EVENTS_FULL || !fake_fires(&fake->clock, &conn->notify_timer))
 		return;
 	length = fake_answer_part(&conn->answer, conn->mtu, &bytes);
-	if (conn->subscribed)
+	if (conn->subscribed && !conn->att_dead)
 		notify(fake, conn, FAKE_VALUE, bytes, length);
 	if (fake_answer_waits(&conn->answer))
 		fake_arm(&fake->clock, &conn->notify_timer, 1, 7);
@@ -395,6 +420,8 @@ static void notice_step(struct zephyr *fake, struct bt_conn *conn)
 	if (!fake_fires(&fake->clock, &conn->notice_timer))
 		return;
 	fake_arm(&fake->clock, &conn->notice_timer, FAKE_NOTICE_MS, 0);
+	if (conn->att_dead)
+		return;
 	notify(fake, conn, FAKE_OTHER_VALUE, measured, sizeof(measured));
 	fake->counts.air.notices++;
 }

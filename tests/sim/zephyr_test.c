@@ -6,7 +6,7 @@
  * encryption, or are not what they seem; links that the application owns. Seeds 1 … 12, a process each. Built with
  * -fsanitize=thread and with little memory for events as well.
  *
- * zephyr_test SEED [DEVICES [DROPS [LINKS [AWKWARD [OWNED]]]]] runs one; ZEPHYR_VERBOSE=1 tells what it met.
+ * zephyr_test SEED [DEVICES [DROPS [LINKS [AWKWARD [OWNED [DEAF]]]]]] runs one; ZEPHYR_VERBOSE=1 tells what it met.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -111,10 +111,13 @@ static struct bt_conn_cb callbacks = {
 static uint8_t on_notice(struct bt_conn *conn, struct bt_gatt_subscribe_params *params, const void *data,
 			 uint16_t length)
 {
-	ARG_UNUSED(conn);
 	assert_int_equal(params->value_handle, FAKE_OTHER_VALUE);
-	if (data == NULL)
+	if (data == NULL) {
+		if (bt_gatt_get_mtu(conn) == 0)
+			zephyr_drop(
+			    conn); /* a request timed out: of no use any more, unless it is gone anyway */
 		return BT_GATT_ITER_STOP;
+	}
 	assert_int_equal(length, 4);
 	the_world->base.notices++;
 	return BT_GATT_ITER_CONTINUE;
@@ -256,12 +259,13 @@ static void add_up(const struct world *world, struct totals *to)
 	       "late, %u busy, "
 	       "%u refused for memory, %u unwritten, %u strays, %u preempted, %u reports, %u wishes, %u "
 	       "pairings, "
-	       "%u thrown away, %ld lost\n",
+	       "%u thrown away, %u deaf, %u timed out, %ld lost\n",
 	       world->base.setup.count, world->base.now, counts->air.connects, counts->air.drops,
 	       counts->air.reused, counts->air.late, counts->early, counts->cancels, counts->late_cancels,
 	       counts->air.busy, counts->no_memory, counts->unwritten, world->port.central.strays,
 	       counts->air.preempted, counts->air.reports, counts->air.wishes, counts->air.pairings,
-	       counts->air.thrown_away, atomic_get(&world->port.lost));
+	       counts->air.thrown_away, counts->air.deaf, counts->air.att_timeouts,
+	       atomic_get(&world->port.lost));
 }
 
 struct one {
@@ -279,6 +283,8 @@ static void one_update(void *context, void *sums)
 	world->wake.limit = 1;
 	pthread_mutex_init(&world->lock, NULL);
 	central_world_prepare(&world->base, &one->setup);
+	if (one->setup.deaf)
+		world->base.plan.wait_ms = 90000; /* an attempt may be held up beside */
 	const struct zephyr_config config = {
 	    .seed = one->seed,
 	    .devices = world->base.radio_devices,
@@ -385,6 +391,20 @@ static void links_of_the_application(void **state)
 	all_seeds(&setup);
 }
 
+/* A question that is not answered costs a connection, not the device. A lent one its owner ends, who is told. */
+static void unanswered_requests(void **state)
+{
+	struct central_setup setup = {.count = 6, .links = 8, .write_queue = 2, .deaf = true};
+
+	(void)state;
+	all_seeds(&setup);
+	setup.drops = 1;
+	all_seeds(&setup);
+	setup.owned = 3;
+	setup.drops = 0;
+	all_seeds(&setup);
+}
+
 static void the_fake_was_awkward(void **state)
 {
 	const struct zephyr_counts *counts = &totals->counts;
@@ -399,6 +419,8 @@ static void the_fake_was_awkward(void **state)
 	assert_true(counts->air.busy > 0);
 	assert_true(counts->air.pairings > ZEPHYR_SEEDS);
 	assert_true(counts->air.thrown_away > ZEPHYR_SEEDS);
+	assert_true(counts->air.deaf > ZEPHYR_SEEDS);
+	assert_true(counts->air.att_timeouts > 0);
 	assert_true(counts->early > ZEPHYR_SEEDS);
 	assert_true(counts->no_memory > ZEPHYR_SEEDS);
 	assert_true(counts->unwritten > 0);
@@ -431,6 +453,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(peripherals_with_wishes),
 	    cmocka_unit_test(the_wrong_ones_fail_alone),
 	    cmocka_unit_test(links_of_the_application),
+	    cmocka_unit_test(unanswered_requests),
 	    cmocka_unit_test(the_fake_was_awkward),
 	};
 	const struct CMUnitTest one[] = {cmocka_unit_test(one_of_them)};
@@ -443,6 +466,7 @@ int main(int argc, char **argv)
 		one_setup.links = argc > 4 ? (uint16_t)strtoul(argv[4], NULL, 0) : one_setup.links;
 		one_setup.awkward = argc > 5 && argv[5][0] == '1';
 		one_setup.owned = argc > 6 ? (uint16_t)strtoul(argv[6], NULL, 0) : 0;
+		one_setup.deaf = argc > 7 && argv[7][0] == '1';
 		return cmocka_run_group_tests_name("Zephyr", one, NULL, NULL);
 	}
 	return cmocka_run_group_tests_name("Zephyr", tests, NULL, NULL);
