@@ -16,7 +16,12 @@
 /* What the command line allows word by word and not together. */
 static int check_options(const struct update_job *job)
 {
-	if (job->options.image > 0 && job->options.mode == DFUCAST_MODE_TEST_CONFIRM) {
+	if (job->options.via != NULL && job->options.image > 1) {
+		return output_usage(&job->cli.out, "A gateway's fleet is image 0, or 1 beside its own.",
+				    "Leave --image out, or give --image 1.");
+	}
+	if (job->options.via == NULL && job->options.image > 0 &&
+	    job->options.mode == DFUCAST_MODE_TEST_CONFIRM) {
 		return output_usage(&job->cli.out, "Devices confirm only image 0 after a reset.",
 				    "For --image 1 or 2 give --mode confirm (no way back) or --mode upload.");
 	}
@@ -108,9 +113,16 @@ static int check_package(struct update_job *job, const struct package *package)
 		return output_usage(&job->cli.out, "The package holds a bootloader, not an application.",
 				    "Updates of MCUboot itself come with a later version.");
 	}
-	if (image->image_index >= 0 && image->image_index != job->options.image) {
+	/* Behind a gateway it is the devices' image 0, whatever the gateway's link calls it. */
+	long number = job->options.via == NULL ? job->options.image : 0;
+
+	if (image->image_index >= 0 && image->image_index != number) {
 		snprintf(what, sizeof(what), "The package's image is for image number %d, not %ld.",
-			 image->image_index, job->options.image);
+			 image->image_index, number);
+		if (job->options.via != NULL) {
+			return output_usage(&job->cli.out, what,
+					    "Update the devices directly, without --via.");
+		}
 		return output_usage(&job->cli.out, what,
 				    "Give its number with --image, and with a number above 0 also --mode "
 				    "confirm or --mode upload.");

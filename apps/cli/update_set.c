@@ -73,7 +73,7 @@ static int check(const struct update_job *job, const struct package *package)
 	}
 	if (job->options.via != NULL) {
 		return refuse(job, "A gateway takes one image at a time.",
-			      "Give the images one by one, with --image, or update the devices directly.");
+			      "Give the one for image 0 by itself, or update the devices directly.");
 	}
 	if (job->options.image > 0 || job->options.slot >= 0) {
 		return refuse(job, "The package names the image number of each of its files.",

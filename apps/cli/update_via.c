@@ -185,9 +185,8 @@ int update_via_targets(struct update_job *job)
 				    "Leave it out with --via, and set it where the gateway runs.");
 	}
 	if (job->more_count > 0) {
-		return output_usage(
-		    &job->cli.out, "A gateway takes one image at a time.",
-		    "Update with the package's images one after the other, or without --via.");
+		return output_usage(&job->cli.out, "A gateway takes one image at a time.",
+				    "Give the one for image 0 by itself, or update the devices directly.");
 	}
 	if (!find_board(job, via)) {
 		return output_usage(&job->cli.out,

@@ -88,6 +88,10 @@ def test_mixed_link(gateway, dfucast, image):
     run(smpmgr(port, "upgrade", "--slot", "1", image))
     result = running.finish(180)
     assert result.code == 0 and over(result) == 2, result
+    running, port = gateway("--radio", "sim:2", "--mixed")
+    done = dfucast("update", image, "--via", f"serial:{port}", "--image", "1", "--json", timeout=180)
+    assert done.code == 0 and done.summary["done"] == 2, done
+    assert over(running.finish(60)) == 2
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -270,6 +274,7 @@ def test_via_says_what_is_wrong(gateway, dfucast, native, image, tmp_path):
     unknown = dfucast("update", image, "--json", *via, "--to", "nosuch")
     assert unknown.code == 3 and unknown.of("error")[0]["rc"] == 1, unknown
     assert dfucast("update", image, *via, "--window", "2").code == 1
+    assert dfucast("update", image, *via, "--image", "2").code == 1
     assert dfucast("update", image, *via, "--match", "name=x").code == 1
     assert dfucast("update", image, *via, "--to", "0", "--to", "0").code == 1
     bad = tmp_path / "bad.bin"

@@ -198,6 +198,15 @@ def test_number_one_when_asked_for(image, tmp_path, bad_server):
     assert result.of("image") and server.device.requests, result  # it has only one image, which is its own affair
 
 
+def test_number_one_not_through_a_gateway(image, tmp_path, bad_server):
+    """There --image 1 is what the gateway's link calls the fleet's image, and that is the devices' image 0."""
+    path = make(tmp_path / "p.zip", manifest(entry(image, image_index="1")), [(NAME, image)])
+    server = bad_server()
+    result = conftest.run_dfucast("update", path, "--via", server.target, "--json", "--mode", "upload", "--image", 1)
+    assert result.code == EXIT_USAGE and "image number 1, not 0" in result.err, result
+    assert not server.device.requests, result
+
+
 # ---- bad manifests -------------------------------------------------------------------------------------------------
 
 BAD_MANIFESTS = {

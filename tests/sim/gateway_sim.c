@@ -296,8 +296,12 @@ bool gateway_sim_upload(struct gateway_sim *sim)
 		}
 		sim->backwards += next < offset && offset != sim->image_bytes - 1;
 		offset = next;
-		if (sim->silent_at != 0 && offset >= sim->silent_at && !silent &&
-		    offset != sim->image_bytes - 1) {
+		/* Not where the image's end is asked for before the stream. */
+		if (sim->silent_at != 0 && sim->gateway.next >= sim->silent_at && offset >= sim->silent_at &&
+		    !silent && offset != sim->image_bytes - 1) {
+			if (sim->silent_ms == 0) {
+				return false;
+			}
 			silent = true;
 			gateway_sim_wait(sim, sim->silent_ms);
 			sim->peak_pause_links = sim->gateway.cast.links_open;

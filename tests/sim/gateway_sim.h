@@ -33,7 +33,7 @@ struct gateway_sim {
 	bool any_image;        /**< the peers' checker does not know the image */
 	bool no_sha;           /**< the first chunk carries none */
 	uint32_t silent_at;    /**< at this offset the host falls silent; 0: never */
-	uint32_t silent_ms;    /**< for so long */
+	uint32_t silent_ms;    /**< for so long; 0: for good */
 	uint32_t timeout_ms;   /**< of the host, for an answer */
 	uint32_t first_answer; /**< at most, ms, of any first chunk's answer */
 

@@ -230,6 +230,43 @@ static void test_an_hour_of_silence(void **state)
 	gateway_sim_free(sim);
 }
 
+/* What is told to the port while the host is silent in mid-stream: slow after 10 s, no links after 5 min, back with the next
+ * chunk. */
+static void test_pace(void **state)
+{
+	struct gateway_sim *sim = gateway_sim_new("n=2", IMAGE_BYTES);
+	const struct dfucast_gateway *gateway = &sim->gateway;
+
+	(void)state;
+	gateway_sim_begin(sim);
+	assert_int_equal(gateway->pace, DFUCAST_GATEWAY_SLOW); /* nothing to do */
+	sim->silent_at = IMAGE_BYTES / 2;
+	assert_false(gateway_sim_upload(sim));
+	uint32_t since = gateway_sim_now(sim);
+
+	assert_int_equal(gateway->pace, DFUCAST_GATEWAY_FAST);
+	gateway_sim_wait(sim, 9000);
+	assert_int_equal(gateway->pace, DFUCAST_GATEWAY_FAST);
+	gateway_sim_wait(sim, 2500); /* and what the ring's last bytes took */
+	assert_int_equal(gateway->pace, DFUCAST_GATEWAY_SLOW);
+	assert_int_equal(gateway->cast.links_open, 2);
+	gateway_sim_wait(sim, since + 299000 - gateway_sim_now(sim));
+	assert_int_equal(gateway->cast.links_open, 2);
+	gateway_sim_wait(sim, 6000);
+	assert_int_equal(gateway->cast.links_open, 0);
+	assert_true(gateway->cast.paused);
+	sim->silent_at = 0;
+	assert_true(gateway_sim_upload(sim));
+	assert_int_equal(gateway->pace, DFUCAST_GATEWAY_FAST);
+	assert_true(gateway_sim_reset(sim));
+	assert_true(gateway_sim_until_over(sim, 600000));
+	assert_int_equal(gateway->pace, DFUCAST_GATEWAY_SLOW);
+	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_DONE), 2);
+	assert_int_equal(gateway->host_bytes, IMAGE_BYTES);
+	assert_clean(sim);
+	gateway_sim_free(sim);
+}
+
 static void test_pause(void **state)
 {
 	struct gateway_sim *sim = gateway_sim_new("n=2", IMAGE_BYTES);
@@ -423,7 +460,6 @@ static void test_reset_of_the_gateway(void **state)
 	assert_true(gateway_sim_reset(sim));
 	assert_int_equal(sim->resets, 1);
 	/* In the middle of an upload neither the fleet nor the gateway may be reset. */
-	sim->silent_at = IMAGE_BYTES / 4;
 	struct dfucast_smp_fleet_plan plan;
 
 	fill_plan(sim, &plan);
@@ -538,6 +574,7 @@ int main(void)
 	    cmocka_unit_test(test_straggler_forward_only),
 	    cmocka_unit_test(test_hundred_behind_twenty),
 	    cmocka_unit_test(test_an_hour_of_silence),
+	    cmocka_unit_test(test_pace),
 	    cmocka_unit_test(test_pause),
 	    cmocka_unit_test(test_host_restarts),
 	    cmocka_unit_test(test_gateway_restarts),
