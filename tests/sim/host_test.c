@@ -467,6 +467,57 @@ static void test_abort(void **state)
 	world_free(world);
 }
 
+static void steps(struct world *world, uint32_t ms)
+{
+	while (ms-- > 0) {
+		step(world);
+	}
+}
+
+/* Paused and resumed by the host, at any moment. */
+static void test_pause_and_resume(void **state)
+{
+	static const uint32_t moments[] = {0, 3, 40, 300, 1500, 3000, 5000, 7000};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
+		struct world *world = world_new("n=3", 3);
+
+		steps(world, moments[i]);
+		dfucast_host_command(&world->host, DFUCAST_SMP_FLEET_PAUSE, gateway_sim_now(world->sim));
+		steps(world, 5000);
+		assert_true(world->sim->gateway.cast.paused); /* as soon as there is a cast that can be */
+		steps(world, 20000);
+		assert_int_equal(world->sim->gateway.cast.links_open, 0);
+		assert_true(world->host.state < DFUCAST_HOST_DONE);
+		dfucast_host_command(&world->host, DFUCAST_SMP_FLEET_RESUME, gateway_sim_now(world->sim));
+		until_over(world, 600000);
+		assert_all_done(world);
+		assert_int_equal(world->sim->gateway.host_bytes, IMAGE_BYTES);
+		world_free(world);
+	}
+}
+
+/* Nobody is activated before the word: early, while the image is still on its way, or when all have it. */
+static void test_commanded(void **state)
+{
+	static const uint32_t moments[] = {2000, 40000};
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct world *world = world_new("n=3", 3);
+
+		world->plan.flags = DFUCAST_SMP_FLEET_COMMANDED;
+		steps(world, moments[i]);
+		assert_int_equal(world->sim->gateway.cast.activated, 0);
+		assert_int_equal(world->sim->gateway.cast.image_verified, i == 1);
+		dfucast_host_command(&world->host, DFUCAST_SMP_FLEET_ACTIVATE, gateway_sim_now(world->sim));
+		until_over(world, 600000);
+		assert_all_done(world);
+		world_free(world);
+	}
+}
+
 /* The gateway is at work on this image for other devices: that cast's reports are none of this host's. */
 static void test_others_at_work(void **state)
 {
@@ -557,6 +608,8 @@ int main(void)
 	    cmocka_unit_test(test_silence),
 	    cmocka_unit_test(test_unknown_target),
 	    cmocka_unit_test(test_abort),
+	    cmocka_unit_test(test_pause_and_resume),
+	    cmocka_unit_test(test_commanded),
 	    cmocka_unit_test(test_others_at_work),
 	    cmocka_unit_test(test_many_waves),
 	    cmocka_unit_test(test_busy),
