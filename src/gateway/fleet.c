@@ -258,6 +258,9 @@ static void plan(struct dfucast_gateway *gateway, const uint8_t *body, uint32_t 
 		struct dfucast_smp_fleet_prediction again = predict(gateway);
 
 		again.targets = gateway->plan_again;
+		if (gateway->cast.paused && gateway->plan_again == gateway->target_count) {
+			dfucast_gateway_resume(gateway, now); /* it does not know that it had paused */
+		}
 		answer_plan(gateway, &again);
 		return;
 	}

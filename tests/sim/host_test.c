@@ -498,6 +498,22 @@ static void test_pause_and_resume(void **state)
 	}
 }
 
+/* A host that has lost its memory does not know that it had paused: its plan, sent again, is the word to go on. */
+static void test_paused_and_forgotten(void **state)
+{
+	struct world *world = world_new("n=2", 2);
+
+	(void)state;
+	steps(world, 4000);
+	dfucast_host_command(&world->host, DFUCAST_SMP_FLEET_PAUSE, gateway_sim_now(world->sim));
+	steps(world, 5000);
+	assert_true(world->sim->gateway.cast.paused);
+	host_begin(world);
+	until_over(world, 600000);
+	assert_all_done(world);
+	world_free(world);
+}
+
 /* Nobody is activated before the word: early, while the image is still on its way, or when all have it. */
 static void test_commanded(void **state)
 {
@@ -609,6 +625,7 @@ int main(void)
 	    cmocka_unit_test(test_unknown_target),
 	    cmocka_unit_test(test_abort),
 	    cmocka_unit_test(test_pause_and_resume),
+	    cmocka_unit_test(test_paused_and_forgotten),
 	    cmocka_unit_test(test_commanded),
 	    cmocka_unit_test(test_others_at_work),
 	    cmocka_unit_test(test_many_waves),
