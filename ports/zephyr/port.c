@@ -246,19 +246,44 @@ static enum dfucast_ble_result secure(struct dfucast_zephyr *port, struct bt_con
 #endif
 }
 
-static enum dfucast_ble_result step(struct dfucast_zephyr *port, struct dfucast_zephyr_link *link,
-				    const struct dfucast_ble_op *op)
+/* The controller's word for "the peer does not know this" is the one for "another procedure runs": -EIO. So it is not asked. */
+static enum dfucast_ble_result peer_knows(struct bt_conn *conn, unsigned int feature)
+{
+	struct bt_conn_remote_info info;
+	int code = bt_conn_get_remote_info(conn, &info);
+
+	if (code != 0)
+		return result_of(code); /* the host is still asking for them */
+	return (info.le.features[feature / 8u] & 1u << feature % 8u) != 0 ? DFUCAST_BLE_DONE
+									  : DFUCAST_BLE_REFUSED;
+}
+
+static enum dfucast_ble_result to_2m(struct bt_conn *conn)
 {
 	static const struct bt_conn_le_phy_param phy = {.pref_tx_phy = BT_GAP_LE_PHY_2M,
 							.pref_rx_phy = BT_GAP_LE_PHY_2M};
+	enum dfucast_ble_result knows = peer_knows(conn, BT_LE_FEAT_BIT_PHY_2M);
+
+	return knows == DFUCAST_BLE_DONE ? result_of(bt_conn_le_phy_update(conn, &phy)) : knows;
+}
+
+static enum dfucast_ble_result to_long_packets(struct bt_conn *conn)
+{
 	static const struct bt_conn_le_data_len_param length = {.tx_max_len = BT_GAP_DATA_LEN_MAX,
 								.tx_max_time = BT_GAP_DATA_TIME_MAX};
+	enum dfucast_ble_result knows = peer_knows(conn, BT_LE_FEAT_BIT_DLE);
 
+	return knows == DFUCAST_BLE_DONE ? result_of(bt_conn_le_data_len_update(conn, &length)) : knows;
+}
+
+static enum dfucast_ble_result step(struct dfucast_zephyr *port, struct dfucast_zephyr_link *link,
+				    const struct dfucast_ble_op *op)
+{
 	switch (op->step) {
 	case DFUCAST_BLE_STEP_PHY:
-		return result_of(bt_conn_le_phy_update(link->conn, &phy));
+		return to_2m(link->conn);
 	case DFUCAST_BLE_STEP_DATA_LENGTH:
-		return result_of(bt_conn_le_data_len_update(link->conn, &length));
+		return to_long_packets(link->conn);
 	case DFUCAST_BLE_STEP_MTU:
 		return exchange_mtu(link);
 	case DFUCAST_BLE_STEP_SECURE:

@@ -51,6 +51,7 @@ struct zephyr_counts {
 	uint32_t heap_full;    /**< allocations that found no room */
 	uint32_t rx_stops;     /**< the UART ran out of memory to receive to */
 	uint32_t rx_errors;
+	uint32_t unknown;  /**< procedures of the radio that a peer does not know */
 	uint32_t accepted; /**< parameters that peripherals asked for, and got */
 };
 

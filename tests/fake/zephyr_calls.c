@@ -103,6 +103,19 @@ int bt_conn_get_info(const struct bt_conn *conn, struct bt_conn_info *info)
 	return 0;
 }
 
+int bt_conn_get_remote_info(struct bt_conn *conn, struct bt_conn_remote_info *remote_info)
+{
+	struct zephyr *fake = zephyr_enter();
+	bool known = fake_reached(fake_now(&fake->clock), conn->features_known);
+
+	assert(conn->refs > 0);
+	if (known)
+		*remote_info =
+		    (struct bt_conn_remote_info){.type = BT_CONN_TYPE_LE, .le.features = conn->features};
+	zephyr_leave(fake);
+	return known ? 0 : -EBUSY;
+}
+
 void bt_conn_cb_register(struct bt_conn_cb *cb)
 {
 	struct zephyr *fake = zephyr_enter_host();
@@ -277,6 +290,10 @@ static int radio_procedure(struct zephyr *fake, struct bt_conn *conn, enum radio
 	if (conn->radio != RADIO_NONE) {
 		fake->counts.air.busy++;
 		return -EIO; /* "command disallowed", says the controller */
+	}
+	if (which != RADIO_PARAMS && zephyr_device_of(fake, conn)->old) {
+		fake->counts.unknown++;
+		return -EIO; /* "unsupported remote feature", says it */
 	}
 	if (which == RADIO_PHY && zephyr_device_of(fake, conn)->no_phy)
 		return 0; /* it is never answered */

@@ -89,6 +89,8 @@ struct bt_conn {
 	bool phy_wish, length_wish, mtu_wish, security_wish;
 	uint8_t wishes_left; /* parameters */
 	bool length_set;
+	uint8_t features[8];     /* the peer's */
+	uint32_t features_known; /* when the host has asked it for them */
 	struct bt_le_conn_param params, params_next;
 	struct request requests[REQUESTS_MAX];
 	uint8_t request_count;

@@ -8,7 +8,10 @@
 #include <assert.h>
 #include <string.h>
 
+#include <zephyr/bluetooth/hci.h>
+
 #define UNKNOWN_CONNECTION 0x02u /* what an attempt that came to nothing ends with */
+#define ATT_NOT_SUPPORTED 0x06u
 #define ATT_AUTHENTICATION 0x05u
 #define PAIRING_MS 30000u
 #define ATT_TIMEOUT_MS 30000u
@@ -71,7 +74,12 @@ static void link_up(struct zephyr *fake, struct bt_conn *conn)
 
 	conn->state = CONN_UP;
 	conn->wishes_left = device->params_wishes;
-	conn->phy_wish = conn->length_wish = conn->mtu_wish = device->asks;
+	conn->phy_wish = conn->length_wish = conn->mtu_wish = device->asks && !device->old;
+	conn->features_known = fake_now(&fake->clock) + 10 + fake_roll(&fake->clock, 90);
+	if (!device->old) {
+		conn->features[0] = 1u << BT_LE_FEAT_BIT_DLE;
+		conn->features[1] = 1u << (BT_LE_FEAT_BIT_PHY_2M - 8);
+	}
 	conn->security_wish = device->wants_security;
 	fake_arm(&fake->clock, &conn->wish_timer, 5, 400);
 	if (device->owned)
@@ -257,6 +265,11 @@ static void end_request(struct zephyr *fake, struct bt_conn *conn)
 	}
 	switch (conn->requests[0].kind) {
 	case REQUEST_MTU:
+		if (zephyr_device_of(fake, conn)->old) {
+			fake->counts.air.old++;
+			zephyr_request_over(fake, conn, ATT_NOT_SUPPORTED);
+			break;
+		}
 		conn->mtu = device_mtu < CONFIG_BT_L2CAP_TX_MTU ? device_mtu : CONFIG_BT_L2CAP_TX_MTU;
 		zephyr_request_over(fake, conn, 0);
 		break;

@@ -94,6 +94,15 @@ struct bt_conn_info {
 	enum bt_conn_state state;
 };
 
+struct bt_conn_le_remote_info {
+	const uint8_t *features;
+};
+
+struct bt_conn_remote_info {
+	uint8_t type;
+	struct bt_conn_le_remote_info le;
+};
+
 struct bt_conn_cb {
 	void (*connected)(struct bt_conn *conn, uint8_t err);
 	void (*disconnected)(struct bt_conn *conn, uint8_t reason);
@@ -118,6 +127,7 @@ uint8_t bt_conn_index(const struct bt_conn *conn);
 struct bt_conn *bt_conn_lookup_addr_le(uint8_t id, const bt_addr_le_t *peer);
 const bt_addr_le_t *bt_conn_get_dst(const struct bt_conn *conn);
 int bt_conn_get_info(const struct bt_conn *conn, struct bt_conn_info *info);
+int bt_conn_get_remote_info(struct bt_conn *conn, struct bt_conn_remote_info *remote_info);
 void bt_conn_cb_register(struct bt_conn_cb *cb);
 int bt_conn_auth_cb_register(const struct bt_conn_auth_cb *cb);
 int bt_conn_le_create(const bt_addr_le_t *peer, const struct bt_conn_le_create_param *create_param,
