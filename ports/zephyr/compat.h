@@ -43,9 +43,15 @@
 #define DFUCAST_ZEPHYR_SMP_OUTPUT(transport) (transport).output
 #endif
 
-/* The NCS's controller gives each link a slot of a length that was configured; Zephyr's own gives what is free. */
-#ifdef CONFIG_BT_CTLR_SDC_MAX_CONN_EVENT_LEN_DEFAULT
+/*
+ * A link's slot as the controller was configured. The NCS's reserves it in each interval. Zephyr's own puts each new link's
+ * events so far behind those of the one before, whatever the interval: a longer one than all of them only waits. At 0 that is
+ * about what a pair of longest packets takes at 1M.
+ */
+#if defined(CONFIG_BT_CTLR_SDC_MAX_CONN_EVENT_LEN_DEFAULT)
 #define DFUCAST_ZEPHYR_SLOT_US CONFIG_BT_CTLR_SDC_MAX_CONN_EVENT_LEN_DEFAULT
+#elif defined(CONFIG_BT_CTLR_CENTRAL_SPACING)
+#define DFUCAST_ZEPHYR_SLOT_US MAX(CONFIG_BT_CTLR_CENTRAL_SPACING, 5000)
 #else
 #define DFUCAST_ZEPHYR_SLOT_US 0
 #endif

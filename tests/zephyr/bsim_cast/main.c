@@ -77,17 +77,18 @@ static void start(void)
 						   .canary = 1,
 						   .gather_ms = 10000,
 						   .rewinds = true};
-	const struct dfucast_zephyr_config port_config = {.central = {.air = {.interval_min = INTERVAL_MIN},
-								      .targets = ble_targets,
-								      .conns = conns,
-								      .value = value,
-								      .pool = &pool,
-								      .target_count = DEVICES,
-								      .value_bytes = sizeof(value),
-								      .conn_count = DEVICES,
-								      .write_queue = WRITE_QUEUE},
-							  .wake = &wake,
-							  .active_scan = true};
+	const struct dfucast_zephyr_config port_config = {
+	    .central = {.air = {.interval_min = INTERVAL_MIN, .slot_us = DFUCAST_ZEPHYR_SLOT_US},
+			.targets = ble_targets,
+			.conns = conns,
+			.value = value,
+			.pool = &pool,
+			.target_count = DEVICES,
+			.value_bytes = sizeof(value),
+			.conn_count = DEVICES,
+			.write_queue = WRITE_QUEUE},
+	    .wake = &wake,
+	    .active_scan = true};
 	struct dfucast_ble_user user;
 
 	plan = (struct dfucast_update_plan){.mode = MODE,
