@@ -88,8 +88,8 @@ struct dfucast_gateway_config {
 	uint16_t sum_count;
 	uint8_t *answer; /**< one answer to the host */
 	uint16_t
-	    answer_bytes; /**< at least 128; an image list takes 300, with the gateway's own images in it 1,000; a report
-			        page as much as there is */
+	    answer_bytes; /**< at least 128; an image list takes 300, with the gateway's own images in it 1,000; a page at most
+			        DFUCAST_SMP_FLEET_PAGE_BYTES */
 	uint16_t buf_size;   /**< longest frame taken from the host, header included: told in `params` */
 	uint32_t host_baud;  /**< of the wire to the host, bit/s; 0: fast. An answer is due hold_ms after the
 			            request's first byte, and only the port's speed tells when that was */

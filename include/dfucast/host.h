@@ -100,7 +100,10 @@ uint32_t dfucast_host_feed(struct dfucast_host *host, uint32_t offset, const uin
 
 /** Frames to the gateway, for a carrier. Valid as long as the host. */
 struct dfucast_frame_source dfucast_host_frame_source(struct dfucast_host *host);
-/** A whole frame from the gateway; frames that answer nothing of ours are dropped: they may be the product's own. */
+/**
+ * A whole frame from the gateway: its answers are at most DFUCAST_SMP_FLEET_PAGE_BYTES long, so that is the buffer that a host
+ * needs. Frames that answer nothing of ours are dropped: they may be the product's own.
+ */
 void dfucast_host_recv(struct dfucast_host *host, const uint8_t *frame, size_t length, uint32_t now);
 
 /** @return false: no timer runs. */

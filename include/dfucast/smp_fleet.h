@@ -223,6 +223,8 @@ struct dfucast_smp_fleet_report {
 	bool revert_unproven;
 	bool slot_unknown;
 };
+/** A gateway's pages are at most so long, header and all: a small host's buffer for what comes. */
+#define DFUCAST_SMP_FLEET_PAGE_BYTES 512u
 /** A page of reports: begin, add until it says no more fits, end. */
 struct dfucast_smp_page {
 	uint8_t *frame;

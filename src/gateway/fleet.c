@@ -450,6 +450,17 @@ static void status(struct dfucast_gateway *gateway, uint32_t since, uint32_t now
 
 /* ---- pages ---- */
 
+static void page_begin(const struct dfucast_gateway *gateway, struct dfucast_smp_page *page, const char *key)
+{
+	const struct dfucast_gateway_config *config = &gateway->config;
+
+	dfucast_smp_fleet_page_begin(page, config->answer,
+				     config->answer_bytes < DFUCAST_SMP_FLEET_PAGE_BYTES
+					 ? config->answer_bytes
+					 : DFUCAST_SMP_FLEET_PAGE_BYTES,
+				     key);
+}
+
 static bool add_report(const struct dfucast_gateway *gateway, struct dfucast_smp_page *page, uint16_t index)
 {
 	const struct dfucast_gateway_port *port = gateway->config.port;
@@ -493,7 +504,7 @@ static void reports(struct dfucast_gateway *gateway, uint32_t from)
 	struct dfucast_smp_page page;
 	uint32_t index = from;
 
-	dfucast_smp_fleet_page_begin(&page, gateway->config.answer, gateway->config.answer_bytes, "targets");
+	page_begin(gateway, &page, "targets");
 	while (index < gateway->target_count && add_report(gateway, &page, (uint16_t)index)) {
 		index++;
 	}
@@ -515,7 +526,7 @@ static void lines(struct dfucast_gateway *gateway, uint32_t from)
 	    gateway->event_number >= config->log_count ? gateway->event_number - config->log_count + 1u : 1u;
 	uint32_t number = from < oldest ? oldest : from;
 
-	dfucast_smp_fleet_page_begin(&page, config->answer, config->answer_bytes, "events");
+	page_begin(gateway, &page, "events");
 	while (config->log_count > 0 && number <= gateway->event_number &&
 	       dfucast_smp_fleet_page_event(&page, &config->log[number % config->log_count])) {
 		number++;
@@ -538,7 +549,7 @@ static void scan(struct dfucast_gateway *gateway, uint32_t from)
 		dfucast_gateway_answer_rc(gateway, DFUCAST_SMP_RC_NOT_SUPPORTED);
 		return;
 	}
-	dfucast_smp_fleet_page_begin(&page, gateway->config.answer, gateway->config.answer_bytes, "devices");
+	page_begin(gateway, &page, "devices");
 	while ((more = port->seen(port->context, index, &seen)) &&
 	       dfucast_smp_fleet_page_seen(&page, &seen)) {
 		index++;

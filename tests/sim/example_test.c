@@ -8,7 +8,7 @@
 #include "../../apps/example/board.h"
 #include <dfucast/framing.h>
 
-#define DEVICES 3
+#define DEVICES 12 /* their reports are more than the host can take at a time */
 #undef IMAGE_BYTES
 #define IMAGE_BYTES 100000u
 
@@ -102,7 +102,7 @@ static void step(void)
 	gateway_sim_wait(board.sim, 1);
 }
 
-static const char *const devices[DEVICES] = {"0", "1", "2"};
+static const char *const devices[DEVICES] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"};
 
 static void set_up(const char *keys)
 {
@@ -133,7 +133,7 @@ static void until_done(uint32_t limit_ms)
 static void test_update(void **state)
 {
 	(void)state;
-	set_up("n=3");
+	set_up("n=12");
 	until_done(600000);
 	example_poll(&(uint32_t){0});
 	assert_int_equal(board.flash_bytes, 0); /* nothing is left to go on with */
@@ -144,7 +144,7 @@ static void test_power_fails(void **state)
 {
 	(void)state;
 	for (uint32_t at = 3000; at < 50000; at += 7700) {
-		set_up("n=3");
+		set_up("n=12");
 		while (board_now() < at && example_state() < DFUCAST_HOST_DONE) {
 			step();
 		}

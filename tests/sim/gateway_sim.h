@@ -63,7 +63,7 @@ struct gateway_sim {
 	struct dfucast_gateway_port port;
 	mbedtls_sha256_context hashes[2];
 	uint32_t sums[128];
-	uint8_t gateway_answer[512];
+	uint8_t gateway_answer[1024];
 	uint8_t relay[512];
 	uint8_t *ring;
 	uint32_t resets; /**< of the gateway itself */

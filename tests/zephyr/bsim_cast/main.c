@@ -4,20 +4,14 @@
  * what MODE says beside it. It prints a line for each change of state, and END with the time; then the simulation is over.
  */
 #include "dfucast_zephyr.h"
+#include "image.h"
 
 #include <dfucast/update.h>
 #include <nsi_main.h>
 #include <zephyr/sys/printk.h>
 
-#include <string.h>
-
-#define IMAGE_BYTES 131072u
-#define HEADER_BYTES 32u
-#define TLV_BYTES 40u
 #define WRITE_QUEUE 2
 
-static uint8_t image[IMAGE_BYTES + TLV_BYTES];
-static uint8_t sha[32], hash[32];
 static struct dfucast_cast cast;
 static struct dfucast_update_plan plan;
 static struct dfucast_update devices[DEVICES];
@@ -31,38 +25,6 @@ static uint8_t ring[65536];
 static struct dfucast_zephyr port;
 static K_SEM_DEFINE(wake, 0, 1);
 
-static void put_u32(uint8_t *at, uint32_t number)
-{
-	for (unsigned int i = 0; i < 4; i++)
-		at[i] = (uint8_t)(number >> (8 * i));
-}
-
-static void digest(size_t bytes, uint8_t *into)
-{
-	const struct dfucast_sha256 sha256 = dfucast_zephyr_sha256(0);
-
-	if (!sha256.start(sha256.context) || !sha256.update(sha256.context, image, bytes) ||
-	    !sha256.finish(sha256.context, into))
-		k_oops();
-}
-
-/* An MCUboot header of version 2.0.0, noise, and a SHA-256 TLV. */
-static void make_image(void)
-{
-	static const uint8_t tlv[] = {0x07, 0x69, TLV_BYTES, 0, 0x10, 0, 32, 0};
-
-	put_u32(image, 0x96f3b83d);
-	image[8] = HEADER_BYTES;
-	put_u32(image + 12, IMAGE_BYTES - HEADER_BYTES);
-	image[20] = 2;
-	for (uint32_t i = HEADER_BYTES; i < IMAGE_BYTES; i++)
-		image[i] = (uint8_t)(i * 2654435761u >> 13);
-	digest(IMAGE_BYTES, hash);
-	memcpy(image + IMAGE_BYTES, tlv, sizeof(tlv));
-	memcpy(image + IMAGE_BYTES + sizeof(tlv), hash, sizeof(hash));
-	digest(sizeof(image), sha);
-}
-
 static void start(void)
 {
 	const struct dfucast_cast_config config = {.consumer = &dfucast_update_consumer,
@@ -71,7 +33,7 @@ static void start(void)
 						   .device_bytes = sizeof(devices[0]),
 						   .targets = cast_targets,
 						   .count = DEVICES,
-						   .image_bytes = sizeof(image),
+						   .image_bytes = sizeof(bsim_image),
 						   .ring = ring,
 						   .ring_bytes = sizeof(ring),
 						   .canary = 1,
@@ -92,11 +54,11 @@ static void start(void)
 	struct dfucast_ble_user user;
 
 	plan = (struct dfucast_update_plan){.mode = MODE,
-					    .header = image,
-					    .sha = sha,
-					    .hash = hash,
-					    .hash_bytes = sizeof(hash),
-					    .image_bytes = sizeof(image),
+					    .header = bsim_image,
+					    .sha = bsim_image_sha,
+					    .hash = bsim_image_hash,
+					    .hash_bytes = sizeof(bsim_image_hash),
+					    .image_bytes = sizeof(bsim_image),
 					    .version = {.major = 2}};
 	for (unsigned int i = 0; i < DEVICES; i++)
 		ble_targets[i].passkey = PASSKEY;
@@ -139,7 +101,7 @@ static uint32_t poll(uint32_t now)
 	dfucast_cast_tick(&cast, now);
 	deadline = dfucast_zephyr_run(&port, now);
 	while (dfucast_cast_need(&cast, &offset, &length)) {
-		(void)dfucast_cast_feed(&cast, offset, image + offset, length, now);
+		(void)dfucast_cast_feed(&cast, offset, bsim_image + offset, length, now);
 		deadline = dfucast_zephyr_run(&port, now);
 	}
 	if (dfucast_cast_deadline(&cast, &other) && (int32_t)(other - deadline) < 0)
@@ -151,7 +113,7 @@ int main(void)
 {
 	unsigned int ended = 0;
 
-	make_image();
+	bsim_image_make();
 	start();
 	while (ended < DEVICES) {
 		uint32_t deadline = poll(dfucast_zephyr_now());
