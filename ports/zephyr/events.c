@@ -214,7 +214,12 @@ static void on_data_length(struct bt_conn *conn, struct bt_conn_le_data_len_info
 static void on_security(struct bt_conn *conn, bt_security_t level, enum bt_security_err err)
 {
 	bool secured = err == BT_SECURITY_ERR_SUCCESS && level >= BT_SECURITY_L2;
+	struct bt_conn_info info;
 
+	/* A link that breaks ends its pairing with an error of its own, before it is told that it broke: nobody's refusal. */
+	if (err != BT_SECURITY_ERR_SUCCESS &&
+	    (bt_conn_get_info(conn, &info) != 0 || info.state != BT_CONN_STATE_CONNECTED))
+		return;
 	zephyr_events_tell(conn, DFUCAST_BLE_SECURED, secured ? 0 : (uint16_t)(err != 0 ? err : 1));
 }
 #endif

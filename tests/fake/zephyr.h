@@ -44,6 +44,7 @@ struct zephyr_config {
 struct zephyr_counts {
 	struct fake_counts air;
 	uint32_t early;        /**< callbacks before the call returned */
+	uint32_t pairings_cut; /**< their link died */
 	uint32_t cancels;      /**< of attempts */
 	uint32_t late_cancels; /**< the link was there all the same */
 	uint32_t no_memory;    /**< -ENOMEM and the like */

@@ -184,13 +184,18 @@ static void sent(struct zephyr *fake, struct bt_conn *conn, const struct pending
 	fake->buffers--;
 }
 
-/* In the order of bt_conn_set_state() and deferred_work(): writes, requests, subscriptions, then the end itself. */
+/* In the order of bt_conn_set_state() and deferred_work(): pairing, writes, requests, subscriptions, then the end itself. */
 static void link_down(struct zephyr *fake, struct bt_conn *conn)
 {
 	bool late = fake_roll(&fake->clock, 4) == 0;
 
 	conn->state = CONN_DOWN;
 	sim_peer_disconnect(peer_of(fake, conn));
+	if (conn->required > conn->level) {
+		zephyr_push(fake, EVENT_SECURITY, conn, BT_SECURITY_ERR_UNSPECIFIED)->value.length =
+		    conn->level;
+		fake->counts.pairings_cut++;
+	}
 	for (uint8_t i = 0; i < conn->queued; i++) {
 		if (late || fake_roll(&fake->clock, 2) == 0)
 			continue;

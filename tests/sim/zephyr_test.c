@@ -424,6 +424,7 @@ static void the_fake_was_awkward(void **state)
 	assert_true(counts->air.deaf > ZEPHYR_SEEDS);
 	assert_true(counts->air.att_timeouts > 0);
 	assert_true(counts->air.old > ZEPHYR_SEEDS);
+	assert_true(counts->pairings_cut > 0);
 	assert_true(counts->early > ZEPHYR_SEEDS);
 	assert_true(counts->no_memory > ZEPHYR_SEEDS);
 	assert_true(counts->unwritten > 0);

@@ -41,6 +41,7 @@ typedef enum {
 enum bt_security_err {
 	BT_SECURITY_ERR_SUCCESS = 0,
 	BT_SECURITY_ERR_AUTH_FAIL = 1,
+	BT_SECURITY_ERR_UNSPECIFIED = 9,
 };
 
 struct bt_conn;
