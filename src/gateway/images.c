@@ -191,7 +191,7 @@ static size_t fleet_slots(const struct dfucast_gateway *gateway, struct dfucast_
 }
 
 /* The gateway's own entries stand first, as its own server lists them. */
-static size_t own_slots(struct dfucast_gateway *gateway, struct dfucast_smp_image_list *list)
+static size_t own_slots(struct dfucast_gateway *gateway, struct dfucast_smp_image_list *list, size_t *room)
 {
 	const struct dfucast_gateway_port *port = gateway->config.port;
 	uint8_t frame[DFUCAST_SMP_HEADER_BYTES + 1];
@@ -204,13 +204,17 @@ static size_t own_slots(struct dfucast_gateway *gateway, struct dfucast_smp_imag
 		return 0;
 	}
 	/* Its answer is read where it stands, at the far end of the answer's memory; ours is then written from the front. */
-	size_t half = gateway->config.answer_bytes / 2u;
-	uint8_t *answer = gateway->config.answer + half;
-	size_t answered = port->local_smp(port->context, frame, sizeof(frame), answer, half);
+	size_t answered = port->local_smp(port->context, frame, sizeof(frame), gateway->config.answer,
+					  gateway->config.answer_bytes / 2u);
 
 	if (answered < DFUCAST_SMP_HEADER_BYTES) {
 		return 0;
 	}
+	DFUCAST_ASSERT(answered <= gateway->config.answer_bytes / 2u);
+	*room = gateway->config.answer_bytes - answered;
+	uint8_t *answer = gateway->config.answer + *room;
+
+	memcpy(answer, gateway->config.answer, answered);
 	dfucast_smp_header_decode(&header, answer);
 	if (header.length > answered - DFUCAST_SMP_HEADER_BYTES ||
 	    dfucast_smp_image_list_decode(answer + DFUCAST_SMP_HEADER_BYTES, header.length, &error, list) !=
@@ -226,8 +230,8 @@ static void list(struct dfucast_gateway *gateway)
 	struct dfucast_smp_image_list own;
 	struct dfucast_smp_slot slots[DFUCAST_SMP_IMG_SLOTS_MAX + 2];
 	char text[2][DFUCAST_VERSION_TEXT_BYTES];
-	size_t count = own_slots(gateway, &own);
-	size_t room = count > 0 ? gateway->config.answer_bytes / 2u : gateway->config.answer_bytes;
+	size_t room = gateway->config.answer_bytes;
+	size_t count = own_slots(gateway, &own, &room);
 
 	memcpy(slots, own.slots, count * sizeof(slots[0]));
 	count += fleet_slots(gateway, &slots[count], text);

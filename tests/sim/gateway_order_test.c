@@ -516,10 +516,16 @@ static unsigned int own_requests;
 static size_t own_server(void *context, const uint8_t *frame, size_t length, uint8_t *answer, size_t capacity)
 {
 	static const uint8_t hash[32] = {7};
-	const struct dfucast_smp_slot slot = {.version = {"9.9.9", 5},
-					      .hash = hash,
-					      .hash_bytes = 32,
-					      .flags = DFUCAST_SMP_SLOT_ACTIVE | DFUCAST_SMP_SLOT_BOOTABLE};
+	const struct dfucast_smp_slot slots[2] = {
+	    {.version = {"9.9.9", 5},
+	     .hash = hash,
+	     .hash_bytes = 32,
+	     .flags = DFUCAST_SMP_SLOT_ACTIVE | DFUCAST_SMP_SLOT_BOOTABLE},
+	    {.version = {"200.100.65535.4294967295", 24},
+	     .hash = hash,
+	     .hash_bytes = 32,
+	     .slot = 1,
+	     .flags = DFUCAST_SMP_SLOT_BOOTABLE}};
 	int bytes;
 
 	(void)context;
@@ -527,7 +533,7 @@ static size_t own_server(void *context, const uint8_t *frame, size_t length, uin
 	dfucast_smp_header_decode(&own_asked, frame);
 	own_requests++;
 	if (own_asked.group == DFUCAST_SMP_GROUP_IMG && own_asked.command == DFUCAST_SMP_IMG_STATE) {
-		bytes = dfucast_smp_answer_images(answer, capacity, &own_asked, &slot, 1);
+		bytes = dfucast_smp_answer_images(answer, capacity, &own_asked, slots, 2);
 	} else if (own_asked.group == DFUCAST_SMP_GROUP_IMG && own_asked.command == DFUCAST_SMP_IMG_UPLOAD) {
 		bytes =
 		    dfucast_smp_answer_upload(answer, capacity, &own_asked, 100, DFUCAST_SMP_MATCH_ABSENT);
@@ -548,7 +554,7 @@ static struct gateway_sim *mixed_new(void)
 {
 	struct gateway_sim *sim = gateway_sim_new("n=2", IMAGE_BYTES);
 
-	static uint8_t answer[1024];
+	static uint8_t answer[790]; /* more than half of it is the longest list */
 
 	sim->config.mixed = true;
 	gateway_sim_begin(sim);
@@ -571,13 +577,26 @@ static bool erase_slot(struct gateway_sim *sim, int slot)
 	return gateway_sim_error(sim).rc == 0;
 }
 
+static struct dfucast_smp_image_list list_of(struct gateway_sim *sim)
+{
+	struct dfucast_smp_image_list list;
+	struct dfucast_smp_error error;
+	uint8_t frame[16];
+	int length = dfucast_smp_image_list_encode(frame, sizeof(frame),
+						   (struct dfucast_smp_id){DFUCAST_SMP_V2, sim->sequence++});
+
+	assert_true(gateway_sim_request(sim, frame, (size_t)length));
+	assert_int_equal(dfucast_smp_image_list_decode(sim->answer + 8, sim->answer_bytes - 8, &error, &list),
+			 0);
+	assert_int_equal(error.rc, 0);
+	return list;
+}
+
 /* Each request goes where it belongs: image 0, its slots and its confirm to the gateway's own server. */
 static void test_mixed_with_own_server(void **state)
 {
 	struct gateway_sim *sim = mixed_new();
 	struct dfucast_smp_image_list list;
-	struct dfucast_smp_error error;
-	uint8_t frame[16];
 	uint8_t sha[32];
 	uint8_t *own = other_image(sim, sha); /* version 3 */
 	uint32_t offset = 0;
@@ -601,21 +620,22 @@ static void test_mixed_with_own_server(void **state)
 		offset = chunk(sim, sim->image, sim->sha, offset, 1);
 		assert_int_not_equal(offset, UINT32_MAX);
 	}
+	/* The longest list there is: two of its own, and what the fleet runs and holds. */
+	list = list_of(sim);
+	assert_int_equal(list.count, 4);
+	assert_memory_equal(list.slots[1].version.text, "200.100.65535.4294967295", 24);
+	assert_memory_equal(list.slots[2].version.text, "1.0.0", 5);
+	assert_memory_equal(list.slots[3].version.text, "2.0.0", 5);
 	assert_true(gateway_sim_test(sim));
 	assert_true(gateway_sim_reset(sim));
 	assert_true(gateway_sim_until_over(sim, 600000));
 	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_DONE), 2);
-	int length = dfucast_smp_image_list_encode(frame, sizeof(frame),
-						   (struct dfucast_smp_id){DFUCAST_SMP_V2, sim->sequence++});
-
-	assert_true(gateway_sim_request(sim, frame, (size_t)length));
-	assert_int_equal(dfucast_smp_image_list_decode(sim->answer + 8, sim->answer_bytes - 8, &error, &list),
-			 0);
-	assert_int_equal(list.count, 2);
+	list = list_of(sim);
+	assert_int_equal(list.count, 3);
 	assert_int_equal(list.slots[0].image, 0);
 	assert_memory_equal(list.slots[0].version.text, "9.9.9", 5);
-	assert_int_equal(list.slots[1].image, 1);
-	assert_memory_equal(list.slots[1].version.text, "2.0.0", 5);
+	assert_int_equal(list.slots[2].image, 1);
+	assert_memory_equal(list.slots[2].version.text, "2.0.0", 5);
 	/* It is over, and nobody is on trial: confirm is the gateway's own again, or its image would be reverted. */
 	own_requests = 0;
 	assert_true(gateway_sim_confirm(sim));
