@@ -25,6 +25,7 @@
 
 #define ARG_UNUSED(x) (void)(x)
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+#define MAX(a, b) (((a) > (b)) ? (a) : (b))
 #define BUILD_ASSERT(condition, text) _Static_assert(condition, text)
 #define __maybe_unused __attribute__((unused))
 
