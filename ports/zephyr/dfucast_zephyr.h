@@ -36,6 +36,7 @@ struct dfucast_zephyr_config {
 /** What the host works with while a procedure runs on a connection: by its index. Private. */
 struct dfucast_zephyr_link {
 	struct bt_conn *conn; /* referenced from `connected` until the thread has heard of its end */
+	bool heard;           /* the central knows of it */
 	struct bt_gatt_discover_params discover;
 	struct bt_gatt_exchange_params exchange;
 	struct bt_gatt_subscribe_params subscribe;

@@ -161,6 +161,8 @@ static void on_connected(struct bt_conn *conn, uint8_t err)
 	k_spin_unlock(&the_port->lock, key);
 	if (ours)
 		atomic_set_bit(&the_port->in_use, index);
+	else
+		atomic_clear_bit(&the_port->in_use, index);
 	put_kept(&begins[index], &event);
 }
 
@@ -420,6 +422,8 @@ static void give(struct dfucast_zephyr *port, struct entry *entry, uint32_t now)
 			port->config.advertisement(port->config.context, &event->report);
 	}
 	(void)dfucast_ble_central_event(&port->central, event, now);
+	if (event->kind == DFUCAST_BLE_CONNECTED)
+		port->links[index].heard = true;
 	if (event->kind == DFUCAST_BLE_DISCONNECTED)
 		let_go(port, index);
 }

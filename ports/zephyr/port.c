@@ -388,7 +388,7 @@ static void look_after(struct dfucast_zephyr *port)
 #endif
 		if (dfucast_ble_central_uses(&port->central, handle))
 			atomic_set_bit(&port->in_use, i);
-		else
+		else if (port->links[i].heard)
 			atomic_clear_bit(&port->in_use, i);
 	}
 }

@@ -52,8 +52,10 @@ struct zephyr_counts {
 	uint32_t heap_full;    /**< allocations that found no room */
 	uint32_t rx_stops;     /**< the UART ran out of memory to receive to */
 	uint32_t rx_errors;
-	uint32_t unknown;  /**< procedures of the radio that a peer does not know */
-	uint32_t accepted; /**< parameters that peripherals asked for, and got */
+	uint32_t unknown;         /**< procedures of the radio that a peer does not know */
+	uint32_t twice;           /**< connections asked for to whom there was one */
+	uint32_t keys_unanswered; /**< passkeys that pairing waited for in vain */
+	uint32_t accepted;        /**< parameters that peripherals asked for, and got */
 };
 
 void zephyr_start(const struct zephyr_config *config);

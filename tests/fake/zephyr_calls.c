@@ -198,8 +198,10 @@ int bt_conn_le_create(const bt_addr_le_t *peer, const struct bt_conn_le_create_p
 	if (fake->connecting != NULL)
 		return zephyr_leave_host(fake, -EALREADY);
 	for (unsigned int i = 0; i < CONFIG_BT_MAX_CONN; i++) {
-		if (fake->conns[i].refs > 0 && bt_addr_le_cmp(&fake->conns[i].address, peer) == 0)
-			return zephyr_leave_host(fake, -EINVAL);
+		if (fake->conns[i].refs == 0 || bt_addr_le_cmp(&fake->conns[i].address, peer) != 0)
+			continue;
+		fake->counts.twice++;
+		return zephyr_leave_host(fake, -EINVAL);
 	}
 	made = zephyr_conn_new(fake, device);
 	if (made == NULL)
@@ -377,6 +379,7 @@ static int answer_key(struct bt_conn *conn, bool right)
 	if (meant(fake, conn) == NULL || !conn->key_asked)
 		return zephyr_leave_host(fake, -EINVAL);
 	conn->key_right = right;
+	conn->key_answered = true;
 	fake_arm(&fake->clock, &conn->secure_timer, 50, 200);
 	return zephyr_leave_host(fake, 0);
 }

@@ -84,7 +84,7 @@ struct bt_conn {
 	bool mtu_asked;
 	bool encrypted;
 	bool subscribed; /* to the SMP server's value */
-	bool key_asked, key_right;
+	bool key_asked, key_answered, key_right;
 	uint8_t level, required; /* bt_security_t */
 	bool phy_wish, length_wish, mtu_wish, security_wish;
 	uint8_t wishes_left; /* parameters */

@@ -322,10 +322,11 @@ static void end_pairing(struct zephyr *fake, struct bt_conn *conn)
 			 0); /* SMP's patience, unless it is answered */
 		return;
 	}
+	fake->counts.keys_unanswered += conn->key_asked && !conn->key_answered;
 	if (conn->key_asked && !success)
 		(void)zephyr_push(fake, EVENT_PAIRING_CANCELLED, conn, 0);
 	fake->counts.air.pairings++;
-	conn->key_asked = conn->key_right = false;
+	conn->key_asked = conn->key_answered = conn->key_right = false;
 	conn->encrypted |= success;
 	if (success)
 		conn->level = passkey ? BT_SECURITY_L3 : BT_SECURITY_L2;

@@ -42,8 +42,8 @@ static void prepare_radio_device(struct central_world *world, uint16_t i)
 		device->security = FAKE_REFUSES;
 	if (world->setup.odd && i == 1)
 		device->no_service = true;
-	if (world->setup.odd && i == 2)
-		device->security = FAKE_PASSKEY; /* which nobody knows */
+	if (world->setup.odd && (i == 2 || i == 3))
+		device->security = FAKE_PASSKEY; /* which nobody knows; a wrong one, or none */
 }
 
 static void prepare_peers(struct central_world *world)
@@ -202,7 +202,7 @@ static void check_device(const struct central_world *world, uint16_t i)
 	struct dfucast_status status;
 
 	dfucast_cast_status(&world->cast, i, &status);
-	if (world->setup.odd && i < 3) {
+	if (world->setup.odd && i < 4) {
 		assert_int_equal(status.outcome.err,
 				 i == 1 ? DFUCAST_ERR_NO_SERVICE : DFUCAST_ERR_NEEDS_PAIRING);
 		assert_int_equal(world->peers[i].boots, 0);

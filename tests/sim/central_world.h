@@ -22,7 +22,7 @@ struct central_setup {
 	uint16_t count, links;
 	uint8_t drops, write_queue;
 	bool awkward; /* peripherals that ask for things */
-	bool odd;     /* two cannot be paired with, one is no SMP server */
+	bool odd;     /* three cannot be paired with, one is no SMP server */
 	uint16_t owned;
 	bool deaf;         /* attribute procedures that are not answered */
 	bool short_events; /* S140: connection events too short for long packets */
