@@ -35,6 +35,7 @@
 
 /* UART: libuarte with TIMER 1 and 2, and what it stands on. */
 #define NRF_LIBUARTE_DRV_UARTE0 1
+#define NRF_LIBUARTE_UARTE0 1 /* its name in SDK 15.3 */
 #define NRF_LIBUARTE_DRV_HWFC_ENABLED 1
 #define NRF_LIBUARTE_ASYNC_WITH_APP_TIMER 0
 #define NRFX_TIMER_ENABLED 1

@@ -163,16 +163,20 @@ void board_host_write(const uint8_t *bytes, size_t length)
 
 static void uart_start(void)
 {
-	nrf_libuarte_async_config_t config = {.rx_pin = GATEWAY_PIN_RX,
-					      .tx_pin = GATEWAY_PIN_TX,
-					      .cts_pin = GATEWAY_PIN_CTS,
-					      .rts_pin = GATEWAY_PIN_RTS,
-					      .timeout_us = 500,
-					      .hwfc = NRF_UARTE_HWFC_ENABLED,
-					      .parity = NRF_UARTE_PARITY_EXCLUDED,
-					      .baudrate = GATEWAY_BAUDRATE,
-					      .pullup_rx = true,
-					      .int_prio = APP_IRQ_PRIORITY_LOW_MID};
+	nrf_libuarte_async_config_t config = {
+		.rx_pin = GATEWAY_PIN_RX,
+		.tx_pin = GATEWAY_PIN_TX,
+		.cts_pin = GATEWAY_PIN_CTS,
+		.rts_pin = GATEWAY_PIN_RTS,
+		.timeout_us = 500,
+		.hwfc = NRF_UARTE_HWFC_ENABLED,
+		.parity = NRF_UARTE_PARITY_EXCLUDED,
+		.baudrate = GATEWAY_BAUDRATE,
+#if NRF_SD_BLE_API_VERSION > 6 /* SDK 15.3 has these in sdk_config.h, or not at all */
+		.pullup_rx = true,
+		.int_prio = APP_IRQ_PRIORITY_LOW_MID
+#endif
+	};
 
 	APP_ERROR_CHECK(nrf_libuarte_async_init(&uart, &config, on_uart, NULL));
 	nrf_libuarte_async_enable(&uart);
