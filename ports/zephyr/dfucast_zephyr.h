@@ -37,6 +37,7 @@ struct dfucast_zephyr_config {
 struct dfucast_zephyr_link {
 	struct bt_conn *conn; /* referenced from `connected` until the thread has heard of its end */
 	bool heard;           /* the central knows of it */
+	bool made;            /* by an attempt of ours */
 	struct bt_gatt_discover_params discover;
 	struct bt_gatt_exchange_params exchange;
 	struct bt_gatt_subscribe_params subscribe;
@@ -59,6 +60,7 @@ struct dfucast_zephyr {
 	atomic_t lossy;       /* bytes in the queue that may be dropped: notifications, advertisements */
 	atomic_t lost;        /* events for which there was no room */
 	atomic_t passkey_for; /* bit i: pairing on connection i waits for a passkey */
+	atomic_t unpair;      /* bit i: the peer of connection i has forgotten its bond */
 };
 
 /** @return 0, or what the host said. */

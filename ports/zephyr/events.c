@@ -157,6 +157,7 @@ static void on_connected(struct bt_conn *conn, uint8_t err)
 	key = k_spin_lock(&the_port->lock);
 	memset(&the_port->links[index], 0, sizeof(the_port->links[index]));
 	the_port->links[index].conn = known;
+	the_port->links[index].made = ours;
 	event.handle = dfucast_ble_door_connected(&the_port->door, index);
 	k_spin_unlock(&the_port->lock, key);
 	if (ours)
@@ -178,6 +179,7 @@ static void on_disconnected(struct bt_conn *conn, uint8_t reason)
 	k_spin_unlock(&the_port->lock, key);
 	atomic_clear_bit(&the_port->in_use, index);
 	atomic_clear_bit(&the_port->passkey_for, index);
+	atomic_clear_bit(&the_port->unpair, index);
 	if (known)
 		put_kept(&ends[index], &event);
 }
@@ -216,12 +218,18 @@ static void on_data_length(struct bt_conn *conn, struct bt_conn_le_data_len_info
 static void on_security(struct bt_conn *conn, bt_security_t level, enum bt_security_err err)
 {
 	bool secured = err == BT_SECURITY_ERR_SUCCESS && level >= BT_SECURITY_L2;
-	struct bt_conn_info info;
 
 	/* A link that breaks ends its pairing with an error of its own, before it is told that it broke: nobody's refusal. */
-	if (err != BT_SECURITY_ERR_SUCCESS &&
-	    (bt_conn_get_info(conn, &info) != 0 || info.state != BT_CONN_STATE_CONNECTED))
+	if (err != BT_SECURITY_ERR_SUCCESS && !zephyr_is_up(conn))
 		return;
+#ifdef CONFIG_DFUCAST_BLE_PAIRING
+	/* The peer lost its bond, with its settings perhaps: ours goes too, and the next connection pairs. */
+	if (err == BT_SECURITY_ERR_PIN_OR_KEY_MISSING && the_port->links[bt_conn_index(conn)].made) {
+		atomic_set_bit(&the_port->unpair, bt_conn_index(conn));
+		k_sem_give(the_port->config.wake);
+		return;
+	}
+#endif
 	zephyr_events_tell(conn, DFUCAST_BLE_SECURED, secured ? 0 : (uint16_t)(err != 0 ? err : 1));
 }
 #endif

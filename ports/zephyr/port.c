@@ -385,6 +385,8 @@ static void look_after(struct dfucast_zephyr *port)
 			continue;
 #ifdef CONFIG_DFUCAST_BLE_PAIRING
 		answer_passkey(port, conn, handle);
+		if (atomic_test_and_clear_bit(&port->unpair, i))
+			(void)bt_unpair(BT_ID_DEFAULT, bt_conn_get_dst(conn)); /* and it disconnects */
 #endif
 		if (dfucast_ble_central_uses(&port->central, handle))
 			atomic_set_bit(&port->in_use, i);

@@ -372,6 +372,23 @@ int bt_conn_set_security(struct bt_conn *conn, bt_security_t sec)
 	return zephyr_leave_host(fake, code);
 }
 
+int bt_unpair(uint8_t id, const bt_addr_le_t *addr)
+{
+	struct zephyr *fake = zephyr_enter_host();
+
+	assert(id == BT_ID_DEFAULT);
+	for (unsigned int i = 0; i < CONFIG_BT_MAX_CONN; i++) {
+		struct bt_conn *conn = &fake->conns[i];
+
+		if (conn->state != CONN_UP || bt_addr_le_cmp(&conn->address, addr) != 0)
+			continue;
+		assert(!zephyr_device_of(fake, conn)->owned); /* its bond is the application's */
+		fake->bonds[conn->device] = 0;
+		end_link(fake, conn);
+	}
+	return zephyr_leave_host(fake, 0);
+}
+
 static int answer_key(struct bt_conn *conn, bool right)
 {
 	struct zephyr *fake = zephyr_enter_host();

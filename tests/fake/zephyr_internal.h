@@ -162,6 +162,7 @@ struct zephyr {
 	uint8_t deaf_left;   /* such attempts: each takes seconds, and nobody else is connected meanwhile */
 	uint16_t buffers;    /* of the host's pool, in use */
 	uint8_t *drops;      /* for each device */
+	uint8_t *bonds;      /* the same: level of our key; 0: none */
 	struct fake_timer *owned_timers; /* for each device: the application's connections come again */
 	struct zephyr_event events[EVENTS_MAX];
 	uint32_t event_first;

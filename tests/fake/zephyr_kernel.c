@@ -397,8 +397,9 @@ void zephyr_start(const struct zephyr_config *config)
 	fake->program = pthread_self();
 	fake->deaf_left = DEAF_ATTEMPTS;
 	fake->drops = calloc(config->count, 1);
+	fake->bonds = calloc(config->count, 1);
 	fake->owned_timers = calloc(config->count, sizeof(*fake->owned_timers));
-	assert(fake->drops != NULL && fake->owned_timers != NULL);
+	assert(fake->drops != NULL && fake->bonds != NULL && fake->owned_timers != NULL);
 	pthread_mutex_init(&fake->host, NULL);
 	pthread_mutex_init(&fake->irq, NULL);
 	fake_clock_init(&fake->clock, &clock);
@@ -421,6 +422,7 @@ void zephyr_stop(struct zephyr_counts *counts)
 	pthread_mutex_destroy(&fake->host);
 	pthread_mutex_destroy(&fake->irq);
 	free(fake->drops);
+	free(fake->bonds);
 	free(fake->owned_timers);
 }
 

@@ -70,8 +70,11 @@ static bool is_linked(const struct zephyr *fake, uint16_t device)
 
 static void link_up(struct zephyr *fake, struct bt_conn *conn)
 {
-	const struct fake_device *device = zephyr_device_of(fake, conn);
+	struct fake_device *device = &fake->config.devices[conn->device];
 
+	if (device->forgets && device->peer->boots != device->boots)
+		device->has_keys = false;
+	device->boots = device->peer->boots;
 	conn->state = CONN_UP;
 	conn->wishes_left = device->params_wishes;
 	conn->phy_wish = conn->length_wish = conn->mtu_wish = device->asks && !device->old;
@@ -309,12 +312,29 @@ void zephyr_secure(struct zephyr *fake, struct bt_conn *conn, uint8_t level)
 		fake_arm(&fake->clock, &conn->secure_timer, 50, 200);
 }
 
+/* With the key of a bond: does the peer have it still? */
+static void end_encryption(struct zephyr *fake, struct bt_conn *conn)
+{
+	bool success = zephyr_device_of(fake, conn)->has_keys;
+
+	fake->counts.air.keys_lost += !success;
+	conn->encrypted |= success;
+	conn->level = success ? fake->bonds[conn->device] : conn->level;
+	conn->required = conn->level;
+	zephyr_push(fake, EVENT_SECURITY, conn, success ? 0 : BT_SECURITY_ERR_PIN_OR_KEY_MISSING)
+	    ->value.length = conn->level;
+}
+
 static void end_pairing(struct zephyr *fake, struct bt_conn *conn)
 {
-	const struct fake_device *device = zephyr_device_of(fake, conn);
+	struct fake_device *device = &fake->config.devices[conn->device];
 	bool passkey = device->security == FAKE_PASSKEY;
 	bool success = fake_pairs(device, conn->key_right);
 
+	if (fake->bonds[conn->device] >= conn->required) {
+		end_encryption(fake, conn);
+		return;
+	}
 	if (passkey && !conn->key_asked && fake->pairing != NULL) {
 		(void)zephyr_push(fake, EVENT_PASSKEY, conn, 0);
 		conn->key_asked = true;
@@ -328,8 +348,11 @@ static void end_pairing(struct zephyr *fake, struct bt_conn *conn)
 	fake->counts.air.pairings++;
 	conn->key_asked = conn->key_answered = conn->key_right = false;
 	conn->encrypted |= success;
-	if (success)
+	if (success) {
 		conn->level = passkey ? BT_SECURITY_L3 : BT_SECURITY_L2;
+		fake->bonds[conn->device] = conn->level;
+		device->has_keys = true;
+	}
 	conn->required = conn->level;
 	zephyr_push(fake, EVENT_SECURITY, conn, success ? 0 : BT_SECURITY_ERR_AUTH_FAIL)->value.length =
 	    conn->level;

@@ -27,6 +27,7 @@ static void prepare_radio_device(struct central_world *world, uint16_t i)
 	*device = (struct fake_device){.peer = &world->peers[i], .mtu = mtus[i % 3]};
 	device->owned = i < world->setup.owned;
 	device->deaf = world->setup.deaf;
+	device->forgets = world->setup.forgets;
 	if (world->setup.awkward) {
 		device->params_wishes = 3;
 		device->asks = i % 2 == 0;

@@ -22,6 +22,7 @@ struct central_setup {
 	uint16_t count, links;
 	uint8_t drops, write_queue;
 	bool awkward; /* peripherals that ask for things */
+	bool forgets; /* and lose their bonds when they restart */
 	bool odd;     /* three cannot be paired with, one is no SMP server */
 	uint16_t owned;
 	bool deaf;         /* attribute procedures that are not answered */

@@ -375,6 +375,21 @@ static void peripherals_with_wishes(void **state)
 	all_seeds(&setup);
 }
 
+/* An update that erases settings takes the bonds along: the next connection pairs again. */
+static void bonds_that_peripherals_lose(void **state)
+{
+	struct central_setup setup = {
+	    .count = 8, .links = 8, .write_queue = 2, .awkward = true, .forgets = true};
+	uint32_t before = totals->counts.air.keys_lost;
+
+	(void)state;
+	assert_int_equal(before, 0);
+	all_seeds(&setup);
+	assert_true(totals->counts.air.keys_lost >= ZEPHYR_SEEDS);
+	setup.drops = 1;
+	all_seeds(&setup);
+}
+
 static void the_wrong_ones_fail_alone(void **state)
 {
 	const struct central_setup setup = {.count = 5, .links = 8, .write_queue = 2, .odd = true};
@@ -456,6 +471,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(twenty_devices_on_eight_links),
 	    cmocka_unit_test(twelve_devices_on_two_links),
 	    cmocka_unit_test(peripherals_with_wishes),
+	    cmocka_unit_test(bonds_that_peripherals_lose),
 	    cmocka_unit_test(the_wrong_ones_fail_alone),
 	    cmocka_unit_test(links_of_the_application),
 	    cmocka_unit_test(unanswered_requests),

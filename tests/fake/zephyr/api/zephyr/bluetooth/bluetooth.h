@@ -48,5 +48,6 @@ typedef void bt_le_scan_cb_t(const bt_addr_le_t *addr, int8_t rssi, uint8_t adv_
 int bt_enable(bt_ready_cb_t cb);
 int bt_le_scan_start(const struct bt_le_scan_param *param, bt_le_scan_cb_t cb);
 int bt_le_scan_stop(void);
+int bt_unpair(uint8_t id, const bt_addr_le_t *addr);
 
 #endif
