@@ -27,7 +27,15 @@
 #include "bs_dynargs.h"
 #include "bs_tracing.h"
 #include "bs_types.h"
+#if __has_include("posix_native_task.h")
 #include "posix_native_task.h"
+#define INIT_ARGUMENTS void
+#else /* before Zephyr 3.4 */
+#include "soc.h"
+#define phy_sync_ctrl_set_max_resync_offset tm_set_phy_max_resync_offset
+#define nsi_exit posix_exit
+#define INIT_ARGUMENTS const struct device *device
+#endif
 
 #define POLL_US 1000
 #define NOT_GIVEN UINT_MAX /* of a number: BabbleSim's default */
@@ -137,7 +145,7 @@ static void run_bootloader(void)
 }
 
 /* Before anything looks at the flash: waits for the life before this one, and for the bootloader. */
-static int begin_life(void)
+static int begin_life(INIT_ARGUMENTS)
 {
 	if (options.life == NOT_GIVEN)
 		options.life = 0;
@@ -162,7 +170,7 @@ static int begin_life(void)
 
 SYS_INIT(begin_life, PRE_KERNEL_1, 0);
 
-static int name_board(void)
+static int name_board(INIT_ARGUMENTS)
 {
 	bt_addr_le_t address = {.type = BT_ADDR_LE_RANDOM, .a.val = {0, 0, 0, 0, 0, 0xc0}};
 

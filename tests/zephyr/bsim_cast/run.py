@@ -66,6 +66,8 @@ def main():
     args = arguments()
     args.out = args.out.resolve()
     args.out.mkdir(parents=True, exist_ok=True)
+    for left in args.out.glob("board*.[0-9]"):
+        left.unlink()  # of another run: a second life would begin at once
     simulation = f"cast{os.getpid()}"
     central = [args.central.resolve(), f"-s={simulation}", "-d=0", "-RealEncryption=0", *args.central_option]
     commands = [("central.log", central)]
