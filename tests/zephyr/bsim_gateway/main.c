@@ -2,8 +2,9 @@
 /*
  * Gateway and host in one program, two threads and a wire between them: the gateway is apps/gateway_zephyr's, the host is
  * apps/example's, and its network has each byte at once. It prints a line for each device that has ended, and END with the
- * time; then the simulation is over.
+ * time; then the simulation is over. With LINKS there is an application beside the gateway, whose links are lent.
  */
+#include "application.h"
 #include "board.h"
 #include "gateway.h"
 #include "image.h"
@@ -30,9 +31,10 @@ static size_t kept_bytes;
 
 bool gateway_owns(const struct dfucast_ble_address *address, struct bt_conn **conn)
 {
-	ARG_UNUSED(address);
-	ARG_UNUSED(conn);
-	return false;
+	bool ours;
+
+	*conn = application_connection(address, &ours);
+	return ours;
 }
 
 /* ---- the host's board ---- */
@@ -131,13 +133,24 @@ static void host(void *one, void *two, void *three)
 	ARG_UNUSED(one);
 	ARG_UNUSED(two);
 	ARG_UNUSED(three);
+	uint32_t over;
+
 	wire_host_init(&host_wake);
 	begin();
 	while (example_state() != DFUCAST_HOST_DONE && example_state() != DFUCAST_HOST_FAILED)
 		host_poll();
-	printk("END %u ms, %s, %u reports, %u pieces of the image asked for\n", board_now(),
+	over = board_now();
+	k_sleep(K_SECONDS(5)); /* links are given back */
+	application_print();
+	printk("END %u ms, %s, %u reports, %u pieces of the image asked for\n", over,
 	       example_state() == DFUCAST_HOST_DONE ? "done" : "failed", network.reports, network.asked);
 	nsi_exit(0);
+}
+
+static void start_host(void)
+{
+	k_thread_create(&host_thread, host_stack, K_THREAD_STACK_SIZEOF(host_stack), host, NULL, NULL, NULL,
+			HOST_PRIORITY, 0, K_NO_WAIT);
 }
 
 /* ---- the gateway: as its own main() ---- */
@@ -147,13 +160,16 @@ int main(void)
 	if (bt_enable(NULL) != 0)
 		k_oops();
 	bsim_image_make();
+	application_start(&gateway_wake);
 	if (gateway_start(NULL, &gateway_wake) != 0)
 		k_oops();
-	k_thread_create(&host_thread, host_stack, K_THREAD_STACK_SIZEOF(host_stack), host, NULL, NULL, NULL,
-			HOST_PRIORITY, 0, K_NO_WAIT);
-	for (;;) {
+	for (bool started = false;;) {
 		int32_t left = (int32_t)(gateway_ble_poll() - dfucast_zephyr_now());
 
+		if (application_poll() && !started) {
+			started = true;
+			start_host();
+		}
 		if (left > 0)
 			(void)k_sem_take(&gateway_wake, K_MSEC(left));
 		if (gateway_ble_wants_reset())
