@@ -97,6 +97,10 @@ struct image_file {
 /* @return 0 or IMAGE_READ (missing, a directory, unreadable, over 4 GiB) or IMAGE_TRUNCATED (empty), with `why`. */
 int image_file_open(struct image_file *file, const char *path, char *why, size_t why_bytes);
 bool image_file_read(void *file, uint32_t offset, uint8_t *buffer, uint32_t length); /* dfucast_image_read */
+/* @return 0, or IMAGE_TLV with `why`: it ends with a bootloader's trailer, which a device takes for a mark to start it,
+ * perhaps for good, as soon as it is uploaded. */
+int image_file_check_end(const struct dfucast_image *image, struct image_file *file, char *why,
+			 size_t why_bytes);
 void image_file_close(struct image_file *file);
 
 /* --key: reads the PEM file. NULL: *code is the exit code after saying why. */

@@ -365,11 +365,11 @@ enum { KEY_PASSED = 0x300 };
 /* Options that go to the update command as they are. */
 static const struct argp_option upload_options[] = {
     {"image", KEY_PASSED + 0, "N", 0, "Image number (0)", 0},
-    {"slot", KEY_PASSED + 1, "N", 0, "Absolute slot, for servers with direct upload", 0},
+    {"slot", KEY_PASSED + 1, "N", 0, "Slot that the image is linked for (0 or 1), for direct-XIP", 0},
     {"slot-size", KEY_PASSED + 2, "BYTES", 0, "The slot's size, where the device does not tell it", 0},
-    {"fresh", KEY_PASSED + 3, NULL, 0, "Do not resume what is there; start from the first byte", 0},
-    {"window", KEY_PASSED + 4, "N", 0, "Most requests in flight", 0},
-    {"retries", KEY_PASSED + 5, "N", 0, "Attempts after a failure", 0},
+    {"fresh", KEY_PASSED + 3, NULL, 0, "Ignore what the device holds already: erase and send everything", 0},
+    {"window", KEY_PASSED + 4, "N", 0, "Most requests in flight, 1 to 4 (its buffers - 1)", 0},
+    {"retries", KEY_PASSED + 5, "N", 0, "Repeat an unanswered request so often (4)", 0},
     {0},
 };
 
@@ -457,18 +457,20 @@ int cmd_image_upload(int argc, char **argv)
 	char *words[UPLOAD_WORDS_MAX + 16];
 	char to[] = "--to";
 	char mode[] = "--mode=upload";
+	char end[] = "--";
 	int count = 0;
 	int code;
 
 	cli_parse(&argp, argc, argv, &parser);
 	upload_common(&parser);
 	words[count++] = argv[0];
-	words[count++] = parser.file;
 	words[count++] = to;
 	words[count++] = parser.target;
 	words[count++] = mode;
 	for (int i = 0; i < parser.count; i++)
 		words[count++] = parser.words[i];
+	words[count++] = end; /* FILE may begin with a dash */
+	words[count++] = parser.file;
 	words[count] = NULL;
 	code = cmd_update(count, words);
 	for (int i = 0; i < parser.count; i++)

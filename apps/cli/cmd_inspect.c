@@ -68,6 +68,26 @@ bool image_file_read(void *context, uint32_t offset, uint8_t *buffer, uint32_t l
 	return true;
 }
 
+int image_file_check_end(const struct dfucast_image *image, struct image_file *file, char *why,
+			 size_t why_bytes)
+{
+	/* MCUboot bootutil_public.h, BOOT_MAGIC: for a write alignment of 8 bytes; above, two bytes say which. */
+	static const uint8_t magic[] = {0x77, 0xC2, 0x95, 0xF3, 0x60, 0xD2, 0xEF, 0x7F,
+					0x35, 0x52, 0x50, 0x0F, 0x2C, 0xB6, 0x79, 0x80};
+	static const uint8_t aligned[] = {0x2D, 0xE1, 0x5D, 0x29, 0x41, 0x0B, 0x8D,
+					  0x77, 0x67, 0x9C, 0x11, 0x0F, 0x1F, 0x8A};
+	uint8_t end[sizeof(magic)];
+
+	if (image->length - image->tlv_end < sizeof(end) ||
+	    !image_file_read(file, image->length - (uint32_t)sizeof(end), end, sizeof(end)) ||
+	    (memcmp(end, magic, sizeof(magic)) != 0 && memcmp(end + 2, aligned, sizeof(aligned)) != 0))
+		return 0;
+	(void)snprintf(why, why_bytes,
+		       "it ends with a trailer (imgtool --pad): devices would start it at their next reset, "
+		       "canary or not");
+	return DFUCAST_ERR_IMAGE_TLV;
+}
+
 void image_file_close(struct image_file *file)
 {
 	if (file->fd >= 0)
@@ -368,6 +388,10 @@ static int inspect_and_report(const struct report *report)
 			failure.err = report->inspection->signature;
 			(void)snprintf(failure.why, sizeof(failure.why), "%s",
 				       report->inspection->signature_why);
+		} else {
+			failure.err =
+			    image_file_check_end(&report->inspection->image, &report->inspection->file,
+						 failure.why, sizeof(failure.why));
 		}
 	}
 	return failure.err == DFUCAST_ERR_OK ? CLI_EXIT_OK

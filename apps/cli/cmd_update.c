@@ -36,6 +36,17 @@ static int check_options(const struct update_job *job)
 				    "--erase-settings comes before a reset, and this run does not reset.",
 				    "Leave it out, or leave out --no-reset and --mode upload.");
 	}
+	if (job->options.no_reset && job->options.mode == DFUCAST_MODE_UPLOAD) {
+		return output_usage(&job->cli.out, "--no-reset marks the image, and --mode upload does not.",
+				    "Leave out one of them.");
+	}
+	if (job->options.soak_ms != 0 &&
+	    (job->options.no_reset || job->options.mode != DFUCAST_MODE_TEST_CONFIRM)) {
+		return output_usage(
+		    &job->cli.out,
+		    "--soak lies between the reset and the confirm, and this run has not both.",
+		    "Leave it out, or leave out --no-reset and --mode.");
+	}
 	if (job->options.dry_run && job->options.report_path != NULL) {
 		return output_usage(&job->cli.out, "A dry run does nothing that a report could show.",
 				    "Leave out --report or --dry-run.");
@@ -194,8 +205,12 @@ static int load_image(struct update_job *job)
 		}
 	}
 	err = dfucast_image_parse(&job->image, image_file_read, &job->file, job->file.length);
+	why[0] = '\0';
 	if (err == 0) {
 		err = keep_image(job);
+	}
+	if (err == 0) {
+		err = image_file_check_end(&job->image, &job->file, why, sizeof(why));
 	}
 	if (err == 0) {
 		memcpy(job->header, job->file.memory, sizeof(job->header));
@@ -211,7 +226,6 @@ static int load_image(struct update_job *job)
 		job->unchecked = true;
 		err = 0;
 	}
-	why[0] = '\0';
 	if (err == 0 && job->key != NULL) {
 		err = signed_check(job->key, &job->image, &job->file, why, sizeof(why));
 	}
@@ -254,10 +268,6 @@ static int load_targets(struct update_job *job)
 			return output_usage(&job->cli.out, what, "Take it out; it comes with Bluetooth LE.");
 		}
 	}
-	if (job->options.barrier > (long)job->targets.count) {
-		return output_usage(&job->cli.out, "--barrier asks for more devices than there are targets.",
-				    "Give a number up to that of the targets, or --barrier all.");
-	}
 	if (job->targets.count > DFUCAST_CAST_TARGETS_MAX) {
 		return output_usage(&job->cli.out, "Too many targets.", "Update at most 4096 in one run.");
 	}
@@ -273,6 +283,15 @@ static int load_targets(struct update_job *job)
 		}
 	}
 	return update_match_check(job);
+}
+
+static int check_barrier(const struct update_job *job)
+{
+	if (job->options.barrier <= (long)job->targets.count) {
+		return CLI_EXIT_OK;
+	}
+	return output_usage(&job->cli.out, "--barrier asks for more devices than there are targets.",
+			    "Give a number up to that of the targets, or --barrier all.");
 }
 
 static void make_plan(struct update_job *job)
@@ -528,6 +547,7 @@ int cmd_update(int argc, char **argv)
 	code = check_options(&job);
 	if (code == CLI_EXIT_OK && job.options.via == NULL) {
 		code = load_targets(&job);
+		code = code == CLI_EXIT_OK ? check_barrier(&job) : code;
 	}
 	if (code == CLI_EXIT_OK && job.options.key_path != NULL) {
 		job.key = signed_key(&job.cli.out, job.options.key_path, &code);
@@ -540,6 +560,7 @@ int cmd_update(int argc, char **argv)
 	}
 	if (code == CLI_EXIT_OK && job.options.via != NULL) {
 		code = update_via_targets(&job); /* asks the gateway: only with an image that is proven */
+		code = code == CLI_EXIT_OK ? check_barrier(&job) : code;
 	}
 	if (code == CLI_EXIT_OK && !make_memory(&job)) {
 		code = output_usage(&job.cli.out, "Not enough memory.",

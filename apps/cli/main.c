@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define NAME_BYTES_MAX 64u
@@ -189,6 +190,17 @@ static void start_signal(struct cli *cli, uv_signal_t *handle, int number)
 	uv_unref((uv_handle_t *)handle);
 }
 
+/* A target takes a descriptor, and the usual soft limit is 1024. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int cli_open(struct cli *cli, const char *command, const struct cli_common *options)
 {
 	char why[512];
@@ -196,6 +208,7 @@ int cli_open(struct cli *cli, const char *command, const struct cli_common *opti
 	cli->options = *options;
 	cli->interrupted = false;
 	cli->on_interrupt = NULL;
+	allow_descriptors();
 	output_init(&cli->out, command, options->json);
 	if (!trace_open(&cli->trace, options->trace_path, options->log_path, why, sizeof(why)))
 		return output_usage(&cli->out, why, "Give --trace and --log a path that can be written.");

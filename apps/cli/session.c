@@ -644,7 +644,13 @@ int single_end(struct single *single, int code)
 
 int single_fail(struct single *single, const struct failure *failure)
 {
+	int code;
+
 	if (failure->err == DFUCAST_ERR_ABORTED)
 		return single_end(single, CLI_EXIT_INTERRUPTED);
-	return single_end(single, output_failure(&single->cli.out, single->target.text, failure));
+	code = output_failure(&single->cli.out, single->target.text, failure);
+	/* What the gateway itself answers has a code; without one it was the link to it. */
+	if (single->via != NULL && failure->rc == 0 && dfucast_err_band(failure->err) == DFUCAST_BAND_LINK)
+		code = CLI_EXIT_RADIO;
+	return single_end(single, code);
 }

@@ -129,7 +129,8 @@ static const char doc[] =
     "\n"
     "Exit code: 0 all targets are in the state asked for, 1 wrong usage, 2 bad image (nothing was sent), 3 "
     "one or "
-    "more targets did not get there, 130 interrupted. Ctrl-C leaves every device bootable; the same command "
+    "more targets did not get there, 4 the gateway or the radio cannot be reached, 130 interrupted. Ctrl-C "
+    "leaves every device bootable; the same command "
     "run "
     "again goes on where it stopped. --timeout is here the limit of one try of a short request (2).";
 

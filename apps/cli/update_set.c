@@ -159,6 +159,9 @@ int update_set_load(struct update_job *job)
 		int err = dfucast_image_parse(&more->image, image_file_read, &more->file, more->file.length);
 
 		if (err == 0) {
+			err = image_file_check_end(&more->image, &more->file, why, sizeof(why));
+		}
+		if (err == 0) {
 			memcpy(more->header, more->file.memory, sizeof(more->header));
 			err = update_prove_image(&more->image, &more->file, more->sha);
 		}

@@ -28,6 +28,7 @@ struct update_via {
 	uint64_t down_since_ms; /* 0: it is up */
 	bool began;
 	bool over;
+	bool late; /* the deadline passed: that is why it was aborted */
 	bool unreachable;
 	bool serving;
 	uint8_t frame[FRAME_BYTES];
@@ -223,6 +224,9 @@ void update_via_status(const struct update_job *job, size_t index, struct dfucas
 	*status = via->statuses[index];
 	if (status->state == DFUCAST_STATE_UPLOADING) {
 		status->offset = via->host.status.low; /* the slowest's: nobody has less */
+	}
+	if (via->late && status->outcome.err == DFUCAST_ERR_ABORTED) {
+		status->outcome.err = DFUCAST_ERR_DEADLINE;
 	}
 }
 
@@ -420,7 +424,10 @@ static void interrupted(void *context)
 
 static void deadline_over(uv_timer_t *timer)
 {
-	stop(((struct update_job *)timer->data)->via);
+	struct update_job *job = timer->data;
+
+	job->via->late = true;
+	stop(job->via);
 }
 
 static void redraw(uv_timer_t *timer)

@@ -118,6 +118,10 @@ def tlv_at(image):
     return header + payload
 
 
+# What MCUboot's trailer ends with, for writes of 8 bytes and of more (there behind two bytes that say of how many).
+MAGIC = bytes.fromhex("77c295f360d2ef7f3552500f2cb67980")
+ALIGNED_MAGIC = bytes.fromhex("2de15d29410b8d77679c110f1f8a")
+
 BAD_BYTES = {
     "text": (lambda i: b"This is no firmware.\n" * 40, "not_an_image"),
     "elf": (lambda i: b"\x7fELF" + bytes(4000), "not_an_image"),
@@ -137,6 +141,9 @@ BAD_BYTES = {
     "no hash TLV": (lambda i: damage(i, tlv_at(i) + 4, b"\x70\x00"), "image_tlv"),
     "a TLV area longer than the file": (lambda i: damage(i, tlv_at(i) + 2, b"\xff\xff"), "image_truncated"),
     "a payload longer than the file": (lambda i: damage(i, 12, struct.pack("<I", 0x7FFFFFFF)), "image_truncated"),
+    "a trailer, as imgtool --pad makes it": (lambda i: i + b"\xff" * 1000 + MAGIC, "image_tlv"),
+    "a trailer with image_ok set": (lambda i: i + b"\xff" * 1000 + b"\x01" + b"\xff" * 7 + MAGIC, "image_tlv"),
+    "a trailer for 16-byte writes": (lambda i: i + b"\xff" * 64 + b"\x10\0" + ALIGNED_MAGIC, "image_tlv"),
     "a payload that wraps 32 bits": (lambda i: damage(i, 12, struct.pack("<I", 0xFFFFFFFF)), "image_truncated"),
 }
 
@@ -160,6 +167,14 @@ def cuts(image):
     assert at == end == len(image)
     near = {place + step for place in (32, 512, *edges) for step in (-1, 0, 1)}
     return sorted({0, 1, 3, 4, 5, 31, 2000, len(image) - 1} | {n for n in near if n < len(image)})
+
+
+def test_padding_is_no_trailer(tmp_path, signed):
+    path = tmp_path / "padded.bin"
+    for end in (b"\xff" * 4096, b"\xff" * 16, b"\0" * 15, MAGIC + b"\xff", b""):
+        path.write_bytes(signed + end)
+        result = conftest.run_dfucast("image", "inspect", path)
+        assert result.code == 0, result
 
 
 def test_truncated_everywhere(ports, tmp_path, signed):
@@ -324,6 +339,18 @@ def test_options_that_exclude_each_other(ports, tmp_path, good):
     for more in (["--no-reset"], ["--mode", "upload"]):
         said = refused_line(ports, tmp_path, good, *ports.to(), "--erase-settings", *more)
         assert "this run does not reset" in said
+    for more in (["--no-reset"], ["--mode", "test"], ["--mode", "confirm"], ["--mode", "upload"]):
+        said = refused_line(ports, tmp_path, good, *ports.to(), "--soak", "5", *more)
+        assert "between the reset and the confirm" in said
+    said = refused_line(ports, tmp_path, good, *ports.to(), "--no-reset", "--mode", "upload")
+    assert "--no-reset marks the image" in said
+
+
+def test_barrier_beyond_the_targets(ports, tmp_path, good):
+    for targets, count in ((ports.to(), 3), (["--to", "sim:2"], 3)):
+        result = conftest.run_dfucast("update", good, *targets, "--json", "--barrier", count, timeout=20)
+        assert result.code == EXIT_USAGE and "--barrier asks for more" in result.err, result
+    assert ports.heard() == []
 
 
 def test_nothing_named(ports, tmp_path, good):

@@ -277,6 +277,7 @@ def test_via_says_what_is_wrong(gateway, dfucast, native, image, tmp_path):
     assert dfucast("update", image, *via, "--image", "2").code == 1
     assert dfucast("update", image, *via, "--match", "name=x").code == 1
     assert dfucast("update", image, *via, "--to", "0", "--to", "0").code == 1
+    assert dfucast("update", image, *via, "--barrier", "3").code == 1
     bad = tmp_path / "bad.bin"
     bad.write_bytes(b"no image")
     assert dfucast("update", bad, *via).code == 2
@@ -287,9 +288,18 @@ def test_via_says_what_is_wrong(gateway, dfucast, native, image, tmp_path):
     assert other.code == 2 and {other.final(f"sim:2#{i}")["error"] for i in range(2)} == {"wrong_board"}, other
     assert dfucast("update", image, "--via", "serial:/dev/nosuchtty", "--to", "0").code == 4
     assert dfucast("update", image, "--via", "tcp:127.0.0.1:9", "--to", "0", timeout=60).code == 4
+    assert dfucast("image", "list", "0", "--via", "tcp:127.0.0.1:9").code == 4
+    assert dfucast("params", "0", "--via", "serial:/dev/nosuchtty").code == 4
     server = native("udp")
     nothing = dfucast("update", image, "--json", "--via", server.target, "--to", "0")
     assert nothing.code == 4 and "no gateway" in nothing.err + nothing.out, nothing
+
+
+def test_via_and_a_deadline(gateway, dfucast, image):
+    running, port = gateway("--radio", "sim:2", speed=1)
+    result = dfucast("update", image, "--json", "--via", f"serial:{port}", "--deadline", "3")
+    assert result.code == 3 and {result.final(f"sim:2#{i}")["error"] for i in range(2)} == {"deadline"}, result
+    running.interrupt()
 
 
 def test_via_and_four_boards(gateway, dfucast, four, tmp_path):

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
@@ -215,6 +216,24 @@ def test_serve_updates(image, served):
     assert {e["version_after"] for e in ends(result)} == {"1.4.0"}
     again = conftest.run_dfucast("update", "--json", image, "--to", one, "--to", two)
     assert again.code == 0 and again.summary["sent_bytes"] == 0, again
+
+
+def test_more_targets_than_descriptors(image, served):
+    """A small soft limit of open files, where the hard one allows more, costs no device."""
+    targets = served(40)
+    limit = (44, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    done = subprocess.run([conftest.DFUCAST, "update", "--json", "--mode", "upload", "--wait", "5", image,
+                           *(w for t in targets for w in ("--to", t))], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=120, check=False,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+
+
+def test_upload_of_a_file_that_begins_with_a_dash(image, tmp_path, monkeypatch):
+    (tmp_path / "-v.bin").write_bytes(image.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    result = conftest.run_dfucast("image", "upload", "--json", "sim:1", "--", "-v.bin")
+    assert result.code == 0 and result.summary["done"] == 1, result
 
 
 def test_serve_to_another_client(served):
