@@ -113,7 +113,7 @@ int main(void)
 {
 	unsigned int ended = 0;
 
-	bsim_image_make();
+	bsim_image_make(2);
 	start();
 	while (ended < DEVICES) {
 		uint32_t deadline = poll(dfucast_zephyr_now());

@@ -26,14 +26,14 @@ static void digest(size_t bytes, uint8_t *into)
 		k_oops();
 }
 
-void bsim_image_make(void)
+void bsim_image_make(uint8_t major)
 {
 	static const uint8_t tlv[] = {0x07, 0x69, TLV_BYTES, 0, 0x10, 0, 32, 0};
 
 	put_u32(bsim_image, 0x96f3b83d);
 	bsim_image[8] = BSIM_IMAGE_HEADER_BYTES;
 	put_u32(bsim_image + 12, CONTENT_BYTES - BSIM_IMAGE_HEADER_BYTES);
-	bsim_image[20] = 2;
+	bsim_image[20] = major;
 	for (uint32_t i = BSIM_IMAGE_HEADER_BYTES; i < CONTENT_BYTES; i++)
 		bsim_image[i] = (uint8_t)(i * 2654435761u >> 13);
 	digest(CONTENT_BYTES, bsim_image_hash);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** @file An image as MCUboot takes it, made in memory: version 2.0.0, noise, a SHA-256 and no signature. */
+/** @file An image as MCUboot takes it, made in memory: noise, a SHA-256 and no signature. */
 #ifndef BSIM_IMAGE_H
 #define BSIM_IMAGE_H
 
@@ -12,7 +12,7 @@ extern uint8_t bsim_image[BSIM_IMAGE_BYTES];
 extern uint8_t bsim_image_hash[32]; /**< its hash TLV */
 extern uint8_t bsim_image_sha[32];  /**< of the file */
 
-/** Uses dfucast_zephyr_sha256(0). */
-void bsim_image_make(void);
+/** Of version MAJOR.0.0. Uses dfucast_zephyr_sha256(0). */
+void bsim_image_make(uint8_t major);
 
 #endif

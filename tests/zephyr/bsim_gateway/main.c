@@ -8,6 +8,7 @@
 #include "board.h"
 #include "gateway.h"
 #include "image.h"
+#include "own.h"
 #include "wire.h"
 
 #include <nsi_main.h>
@@ -135,6 +136,12 @@ static void host(void *one, void *two, void *three)
 	ARG_UNUSED(three);
 	uint32_t over;
 
+#ifdef CONFIG_GATEWAY_OWN_UPDATE
+	own_update(&host_wake);
+	printk("END\n");
+	nsi_exit(0);
+#endif
+
 	wire_host_init(&host_wake);
 	begin();
 	while (example_state() != DFUCAST_HOST_DONE && example_state() != DFUCAST_HOST_FAILED)
@@ -159,7 +166,7 @@ int main(void)
 {
 	if (bt_enable(NULL) != 0)
 		k_oops();
-	bsim_image_make();
+	bsim_image_make(2);
 	application_start(&gateway_wake);
 	if (gateway_start(NULL, &gateway_wake) != 0)
 		k_oops();
