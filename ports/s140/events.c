@@ -101,13 +101,18 @@ static void disconnected(struct delivery *to, uint8_t reason)
 }
 
 /* A peer's wish that the SoftDevice wants an answer to: given in the round, for it may be busy now. */
+static void owe(struct delivery *to, uint32_t *bits)
+{
+	*bits |= UINT32_C(1) << to->event.handle.index;
+	to->port->due_opening[to->event.handle.index] = to->event.handle.opening;
+	to->ours = true;
+}
+
 static void due(struct delivery *to, uint32_t *bits)
 {
-	if (to->port->config.application_answers ||
-	    !dfucast_ble_central_uses(&to->port->central, to->event.handle))
-		return;
-	*bits |= UINT32_C(1) << to->event.handle.index;
-	to->ours = true;
+	if (!to->port->config.application_answers &&
+	    dfucast_ble_central_uses(&to->port->central, to->event.handle))
+		owe(to, bits);
 }
 
 static void gap_timeout(struct delivery *to, uint8_t source)
@@ -128,12 +133,10 @@ static bool has_passkey(const struct delivery *to)
 /* A pairing wants the passkey. Without one of ours it is the application's to answer; is there none, no is the answer. */
 static void passkey_asked(struct delivery *to, uint8_t type)
 {
-	if (type == BLE_GAP_AUTH_KEY_TYPE_PASSKEY && has_passkey(to)) {
-		to->port->passkey_due |= UINT32_C(1) << to->event.handle.index;
-		to->ours = true;
-	} else {
+	if (type == BLE_GAP_AUTH_KEY_TYPE_PASSKEY && has_passkey(to))
+		owe(to, &to->port->passkey_due);
+	else
 		due(to, &to->port->passkey_due);
-	}
 }
 
 /* Where the plan brings a passkey, an encryption without authentication is none. */

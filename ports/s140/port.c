@@ -277,12 +277,14 @@ static void answer(struct dfucast_s140 *port, uint32_t *bits,
 	const struct dfucast_s140_hooks *hooks = &port->config.hooks;
 
 	for (uint16_t i = 0; i < DFUCAST_BLE_HANDLES_MAX && *bits != 0; i++) {
+		const struct dfucast_ble_handle asked = {(uint8_t)i, port->due_opening[i]};
 		uint32_t bit = UINT32_C(1) << i;
 
 		if ((*bits & bit) == 0)
 			continue;
 		hooks->mask(hooks->context);
-		if ((port->door.alive & bit) == 0 || call(port, i) != NRF_ERROR_BUSY)
+		/* The one that asked may have gone, and another have its number: no event of that was taken yet. */
+		if (!dfucast_ble_door_holds(&port->door, asked) || call(port, i) != NRF_ERROR_BUSY)
 			*bits &= ~bit;
 		hooks->unmask(hooks->context);
 		port->retry |= (*bits & bit) != 0;

@@ -149,6 +149,7 @@ struct dfucast_s140 {
 	uint8_t scan_buffer[BLE_GAP_SCAN_BUFFER_MAX];
 	/** What peers asked for and is not answered yet: a bit for each connection's number. */
 	uint32_t phy_due, length_due, mtu_due, attributes_due, passkey_due;
+	uint8_t due_opening[DFUCAST_BLE_HANDLES_MAX]; /**< which connection under the number asked */
 	bool retry;
 	uint32_t starvations; /**< times the queue was full */
 };
