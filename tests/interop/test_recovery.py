@@ -280,7 +280,7 @@ def test_update_gets_real_boards_out(mps2, recorder, dfucast, tmp_path):
     assert lost["holds"] == "as_before" and lost["attempts"] == 0
     assert_explained(lost)
     assert [len(board.resets) - n for board, n in zip(fleet, before)] == [1, 1, 1, 0]
-    for front, board in zip(fronts, fleet):
+    for front, board in zip(fronts, kinds):
         after = front.after(board.resets[-1])
         assert after[0] > 2 * QUIET_S - 0.5, after
     for board in kinds[:2]:

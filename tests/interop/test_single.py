@@ -630,11 +630,10 @@ def test_every_error_word_is_explained():
             assert f"**What to do**: {advice[2]}".replace('\\"', '"') in manual
 
 
-def test_erase_storage():
+def test_erase_storage(udp):
     """Zephyr's basic group, where it is built in."""
-    for server in serve("udp"):
-        assert "Reset the device" in run("zephyr", "erase-storage", server.target).out
-        assert run_json("zephyr", "erase-storage", server.target)[0]["event"] == "storage_erase"
+    assert "Reset the device" in run("zephyr", "erase-storage", udp.target).out
+    assert run_json("zephyr", "erase-storage", udp.target)[0]["event"] == "storage_erase"
     for server in serve("serial_buf256"):
         error = error_of("zephyr", "erase-storage", server.target)
         assert (error["error"], error["rc"]) == ("not_supported", 8)
