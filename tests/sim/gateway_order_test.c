@@ -577,21 +577,6 @@ static bool erase_slot(struct gateway_sim *sim, int slot)
 	return gateway_sim_error(sim).rc == 0;
 }
 
-static struct dfucast_smp_image_list list_of(struct gateway_sim *sim)
-{
-	struct dfucast_smp_image_list list;
-	struct dfucast_smp_error error;
-	uint8_t frame[16];
-	int length = dfucast_smp_image_list_encode(frame, sizeof(frame),
-						   (struct dfucast_smp_id){DFUCAST_SMP_V2, sim->sequence++});
-
-	assert_true(gateway_sim_request(sim, frame, (size_t)length));
-	assert_int_equal(dfucast_smp_image_list_decode(sim->answer + 8, sim->answer_bytes - 8, &error, &list),
-			 0);
-	assert_int_equal(error.rc, 0);
-	return list;
-}
-
 /* Each request goes where it belongs: image 0, its slots and its confirm to the gateway's own server. */
 static void test_mixed_with_own_server(void **state)
 {

@@ -362,21 +362,6 @@ static void test_gateway_restarts(void **state)
 
 /* ---- what a stock host sees ---- */
 
-static struct dfucast_smp_image_list list_of(struct gateway_sim *sim)
-{
-	struct dfucast_smp_image_list list;
-	struct dfucast_smp_error error;
-	uint8_t frame[16];
-	int length = dfucast_smp_image_list_encode(frame, sizeof(frame),
-						   (struct dfucast_smp_id){DFUCAST_SMP_V2, sim->sequence++});
-
-	assert_true(gateway_sim_request(sim, frame, (size_t)length));
-	assert_int_equal(dfucast_smp_image_list_decode(sim->answer + 8, sim->answer_bytes - 8, &error, &list),
-			 0);
-	assert_int_equal(error.rc, 0);
-	return list;
-}
-
 static void test_image_list(void **state)
 {
 	struct gateway_sim *sim = gateway_sim_new("n=2", IMAGE_BYTES);
