@@ -105,20 +105,9 @@ extern const struct dfucast_update_set dfucast_update_set;
 
 /**
  * The job, the same for all devices. Times in milliseconds; a zero takes the default named beside it.
- * Pointers must stay valid while any device runs.
+ * Pointers must stay valid while any device runs. Bytes come first, for the reason given at struct dfucast_update.
  */
 struct dfucast_update_plan {
-	union {
-		struct dfucast_update_image first;
-		struct {
-			DFUCAST_UPDATE_IMAGE_MEMBERS
-		};
-	};
-	/** &dfucast_update_set where `more` is given, else NULL. */
-	const struct dfucast_update_set *set;
-	/** Further images of the same run, in ascending image numbers: their bytes follow the first one's in the stream. All
-	 *  are uploaded and verified, then all marked, then the device is reset once. */
-	const struct dfucast_update_image *more;
 	uint8_t more_count; /**< at most DFUCAST_UPDATE_MORE_MAX; with more than none not with TEST_CONFIRM */
 	uint8_t mode;       /**< enum dfucast_update_mode */
 	uint8_t window_max; /**< most upload requests in flight, 1 … 4; 0: 4 */
@@ -138,6 +127,17 @@ struct dfucast_update_plan {
 	bool no_reset;        /**< stop after marking the image: the device's next own reset starts it */
 	bool dry_run; /**< only look: ends at the first request that would change something, see below */
 	bool fresh;   /**< ignore what the device already holds: erase, then send everything */
+	union {
+		struct dfucast_update_image first;
+		struct {
+			DFUCAST_UPDATE_IMAGE_MEMBERS
+		};
+	};
+	/** &dfucast_update_set where `more` is given, else NULL. */
+	const struct dfucast_update_set *set;
+	/** Further images of the same run, in ascending image numbers: their bytes follow the first one's in the stream. All
+	 *  are uploaded and verified, then all marked, then the device is reset once. */
+	const struct dfucast_update_image *more;
 	uint32_t slot_bytes; /**< slot size to assume where the device does not tell; 0: none */
 	uint32_t soak_ms;    /**< time between "it runs" and confirm; 0: none */
 	uint32_t timeout_ms; /**< for one answer to a short request; 0: 2000 */

@@ -6,22 +6,23 @@
 #include "update_internal.h"
 #include <string.h>
 
-bool dfucast_update_says(const struct dfucast_smp_error *error, enum dfucast_smp_rc rc)
+bool dfucast_update_says(const struct update_turn *t, enum dfucast_smp_rc rc)
 {
-	return error->group == DFUCAST_GROUP_NONE && error->rc == rc;
+	return t->error.group == DFUCAST_GROUP_NONE && t->error.rc == rc;
 }
 
-bool dfucast_update_says_busy(const struct dfucast_smp_error *error)
+bool dfucast_update_says_busy(const struct update_turn *t)
 {
-	return dfucast_update_says(error, DFUCAST_SMP_RC_BUSY) ||
-	       dfucast_update_says(error, DFUCAST_SMP_RC_NO_MEMORY);
+	return dfucast_update_says(t, DFUCAST_SMP_RC_BUSY) ||
+	       dfucast_update_says(t, DFUCAST_SMP_RC_NO_MEMORY);
 }
 
 /* The server knows only SMP version 1: everything in that, this request first. */
-static bool speaks_older(struct dfucast_update *u, const struct dfucast_smp_error *error)
+static bool speaks_older(const struct update_turn *t)
 {
-	if (u->client.version == DFUCAST_SMP_V1 ||
-	    !dfucast_update_says(error, DFUCAST_SMP_RC_VERSION_TOO_NEW)) {
+	struct dfucast_update *u = t->u;
+
+	if (u->client.version == DFUCAST_SMP_V1 || !dfucast_update_says(t, DFUCAST_SMP_RC_VERSION_TOO_NEW)) {
 		return false;
 	}
 	u->client.version = DFUCAST_SMP_V1;
@@ -30,42 +31,47 @@ static bool speaks_older(struct dfucast_update *u, const struct dfucast_smp_erro
 }
 
 /* A request that the device may take later: the same again after a pause, as often as a silent one. */
-static bool later(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		  const struct dfucast_smp_error *error, uint32_t now)
+static bool later(const struct update_turn *t)
 {
-	if (dfucast_update_says_busy(error) && ++u->retries <= update_retries_max(plan)) {
-		dfucast_update_arm(u, update_timeout_ms(plan), now);
+	if (dfucast_update_says_busy(t) && ++t->u->retries <= update_retries_max(t->plan)) {
+		dfucast_update_arm(t, update_timeout_ms(t->plan));
 		return true;
 	}
 	return false;
 }
 
-bool dfucast_update_was_busy(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			     const struct dfucast_smp_error *error, uint32_t now)
+static void later_or_refuse(const struct update_turn *t, enum dfucast_err err)
 {
-	if (!dfucast_update_says_busy(error)) {
-		return false;
+	if (!later(t)) {
+		dfucast_update_refuse(t, err);
 	}
-	if (!later(plan, u, error, now)) {
-		dfucast_update_refuse(u, DFUCAST_ERR_REFUSED, error);
-	}
-	return true;
 }
 
-static void params_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			  const uint8_t *body, size_t length, struct dfucast_smp_error *error)
+bool dfucast_update_was_busy(const struct update_turn *t)
 {
+	bool is_busy = dfucast_update_says_busy(t);
+
+	if (is_busy) {
+		later_or_refuse(t, DFUCAST_ERR_REFUSED);
+	}
+	return is_busy;
+}
+
+static void params_answer(struct update_turn *t, const uint8_t *body, size_t length)
+{
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	struct dfucast_smp_params params;
 	uint32_t window = 1;
 
-	if (dfucast_smp_params_decode(body, length, error, &params) != 0) {
+	if (dfucast_smp_params_decode(body, length, &t->error, &params) != 0) {
 		update_set(u, UPDATE_MALFORMED);
 		return;
 	}
-	if (speaks_older(u, error)) {
+	if (speaks_older(t)) {
 		return;
 	}
-	if (error->rc == 0 && params.buf_size > u->buffer_overhead) {
+	if (t->error.rc == 0 && params.buf_size > u->buffer_overhead) {
 		uint32_t room = params.buf_size - u->buffer_overhead;
 
 		/* The answer takes a buffer of the same pool: one less than there are. */
@@ -90,19 +96,19 @@ static void params_answer(const struct dfucast_update_plan *plan, struct dfucast
 	dfucast_update_enter(u, DFUCAST_UPDATE_MODE);
 }
 
-static void mode_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, const uint8_t *body,
-			size_t length, struct dfucast_smp_error *error, uint32_t now)
+static void mode_answer(struct update_turn *t, const uint8_t *body, size_t length)
 {
+	struct dfucast_update *u = t->u;
 	struct dfucast_smp_bootloader bootloader;
 
-	if (dfucast_smp_bootloader_decode(body, length, error, &bootloader) != 0) {
+	if (dfucast_smp_bootloader_decode(body, length, &t->error, &bootloader) != 0) {
 		update_set(u, UPDATE_MALFORMED);
 		return;
 	}
-	if (dfucast_update_was_busy(plan, u, error, now)) {
+	if (dfucast_update_was_busy(t)) {
 		return;
 	}
-	dfucast_update_mode_take(plan, u, error->rc != 0 ? DFUCAST_BOOT_UNKNOWN : bootloader.mode);
+	dfucast_update_mode_take(t, t->error.rc != 0 ? DFUCAST_BOOT_UNKNOWN : bootloader.mode);
 }
 
 /* The size of the slot an image goes to; of several that it may go to, the smallest. 0: nobody says. */
@@ -128,19 +134,20 @@ static uint32_t room_for(const struct dfucast_update_plan *plan, const struct df
 	return room;
 }
 
-static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			 const uint8_t *body, size_t length, struct dfucast_smp_error *error, uint32_t now)
+static void slots_answer(struct update_turn *t, const uint8_t *body, size_t length)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	struct dfucast_smp_slot_list list;
 
-	if (dfucast_smp_slot_list_decode(body, length, error, &list) != 0) {
+	if (dfucast_smp_slot_list_decode(body, length, &t->error, &list) != 0) {
 		update_set(u, UPDATE_MALFORMED);
 		return;
 	}
-	if (dfucast_update_was_busy(plan, u, error, now)) {
+	if (dfucast_update_was_busy(t)) {
 		return;
 	}
-	if (error->rc != 0) {
+	if (t->error.rc != 0) {
 		memset(&list, 0, sizeof(list));
 	}
 	update_clear(u, UPDATE_SLOT_UNKNOWN);
@@ -156,67 +163,68 @@ static void slots_answer(const struct dfucast_update_plan *plan, struct dfucast_
 		}
 	}
 	if (plan->matcher != NULL) {
-		plan->matcher->identify(plan, u);
+		plan->matcher->identify(t);
 	} else {
 		dfucast_update_enter(u, DFUCAST_UPDATE_INSPECT);
 	}
 }
 
-static void list_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, const uint8_t *body,
-			size_t length, struct dfucast_smp_error *error, uint32_t now)
+static void list_answer(struct update_turn *t, const uint8_t *body, size_t length)
 {
+	struct dfucast_update *u = t->u;
 	struct dfucast_smp_image_list list;
 
-	if (dfucast_smp_image_list_decode(body, length, error, &list) != 0 ||
-	    (error->rc == 0 && !list.has_images)) {
+	if (dfucast_smp_image_list_decode(body, length, &t->error, &list) != 0 ||
+	    (t->error.rc == 0 && !list.has_images)) {
 		update_set(u, UPDATE_MALFORMED);
 		return;
 	}
-	if (error->rc == 0) {
-		dfucast_update_judge(plan, u, &list, now);
+	if (t->error.rc == 0) {
+		dfucast_update_judge(t, &list);
 	} else if (u->state == DFUCAST_UPDATE_RETURN && update_has(u, UPDATE_IN_PLACE) &&
-		   dfucast_update_says(error, DFUCAST_SMP_RC_NOT_SUPPORTED)) {
+		   dfucast_update_says(t, DFUCAST_SMP_RC_NOT_SUPPORTED)) {
 		/* Loaders and serial recovery list images. An application that does not is the one from slot 0. */
 		update_set(u, UPDATE_RUNS_OURS | UPDATE_HAS_AFTER);
 		u->holds = DFUCAST_HOLDS_IMAGE;
 		dfucast_update_end(u, DFUCAST_STATE_DONE, DFUCAST_ERR_OK);
-	} else if (!later(plan, u, error, now)) {
-		dfucast_update_refuse(u,
-				      dfucast_update_says(error, DFUCAST_SMP_RC_NOT_SUPPORTED)
-					  ? DFUCAST_ERR_NOT_SUPPORTED
-					  : DFUCAST_ERR_REFUSED,
-				      error);
+	} else {
+		later_or_refuse(t, dfucast_update_says(t, DFUCAST_SMP_RC_NOT_SUPPORTED)
+				       ? DFUCAST_ERR_NOT_SUPPORTED
+				       : DFUCAST_ERR_REFUSED);
 	}
 }
 
 /* There is no set-state: the bootloader does not swap, it starts the higher version at the next reset. */
-static void nothing_to_mark(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			    const struct dfucast_smp_error *error)
+static void nothing_to_mark(const struct update_turn *t)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	u->holds = DFUCAST_HOLDS_PENDING;
 	if (u->boot_mode != DFUCAST_BOOT_RAM_LOAD) {
-		dfucast_update_refuse(u, DFUCAST_ERR_MODE_UNSUPPORTED, error);
+		dfucast_update_refuse(t, DFUCAST_ERR_MODE_UNSUPPORTED);
 	} else if (dfucast_version_compare(&plan->version, &u->before, false) > 0) {
 		/* Measured: Zephyr 4.4 never lists it as pending. */
 		update_set(u, UPDATE_SELF_STARTS);
 		dfucast_update_enter(u, DFUCAST_UPDATE_PRECHECK);
 	} else {
 		u->holds = DFUCAST_HOLDS_STAGED; /* higher by its build number alone */
-		dfucast_update_refuse(u, DFUCAST_ERR_NOT_NEWER, error);
+		dfucast_update_refuse(t, DFUCAST_ERR_NOT_NEWER);
 	}
 }
 
 /* Set-state: test before the reset, confirm after it. Only the list that follows decides. */
-static void set_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		       const struct dfucast_smp_error *error, uint32_t now)
+static void set_answer(const struct update_turn *t)
 {
+	struct dfucast_update *u = t->u;
+
 	/* Old servers know one code for every wrong state. Whether it matters, the list that follows tells. */
 	bool pending_already =
-	    (error->group == DFUCAST_SMP_GROUP_IMG && error->rc == DFUCAST_SMP_IMG_RC_ALREADY_PENDING) ||
-	    dfucast_update_says(error, DFUCAST_SMP_RC_BAD_STATE);
+	    (t->error.group == DFUCAST_SMP_GROUP_IMG && t->error.rc == DFUCAST_SMP_IMG_RC_ALREADY_PENDING) ||
+	    dfucast_update_says(t, DFUCAST_SMP_RC_BAD_STATE);
 
 	update_forget_words(u);
-	if (error->rc == 0 || (u->state == DFUCAST_UPDATE_TEST && pending_already)) {
+	if (t->error.rc == 0 || (u->state == DFUCAST_UPDATE_TEST && pending_already)) {
 		u->holds = u->state == DFUCAST_UPDATE_TEST ? DFUCAST_HOLDS_PENDING : u->holds;
 		dfucast_update_enter(u, u->state == DFUCAST_UPDATE_TEST ? DFUCAST_UPDATE_PRECHECK
 									: DFUCAST_UPDATE_FINAL);
@@ -225,20 +233,21 @@ static void set_answer(const struct dfucast_update_plan *plan, struct dfucast_up
 	if (u->state == DFUCAST_UPDATE_TEST) {
 		u->holds = DFUCAST_HOLDS_STAGED; /* it was not marked after all */
 	}
-	if (later(plan, u, error, now)) {
+	if (later(t)) {
 		return;
 	}
 	if (u->state == DFUCAST_UPDATE_CONFIRM) {
-		dfucast_update_refuse(u, DFUCAST_ERR_NOT_CONFIRMED, error);
-	} else if (error->group == DFUCAST_SMP_GROUP_IMG && error->rc == DFUCAST_SMP_IMG_RC_HASH_NOT_FOUND) {
+		dfucast_update_refuse(t, DFUCAST_ERR_NOT_CONFIRMED);
+	} else if (t->error.group == DFUCAST_SMP_GROUP_IMG &&
+		   t->error.rc == DFUCAST_SMP_IMG_RC_HASH_NOT_FOUND) {
 		/* It was reset while it waited: direct-XIP with revert erases what nobody has marked yet. */
 		dfucast_update_upload_afresh(u, DFUCAST_ERR_NOT_LISTED);
-	} else if (dfucast_update_says(error, DFUCAST_SMP_RC_NOT_SUPPORTED)) {
-		nothing_to_mark(plan, u, error);
+	} else if (dfucast_update_says(t, DFUCAST_SMP_RC_NOT_SUPPORTED)) {
+		nothing_to_mark(t);
 	} else {
 		/* Perhaps because the image runs: it was marked before, and the device reset by itself. */
-		u->error_group = error->group;
-		u->error_rc = error->rc;
+		u->error_group = t->error.group;
+		u->error_rc = t->error.rc;
 		dfucast_update_enter(u, DFUCAST_UPDATE_PRECHECK);
 	}
 }
@@ -253,79 +262,81 @@ bool dfucast_update_was_refused(struct dfucast_update *u, bool is_marked)
 	return false;
 }
 
-static void reset_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			 const struct dfucast_smp_error *error, uint32_t now)
+static void reset_answer(const struct update_turn *t)
 {
-	if (error->rc == 0) {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
+	if (t->error.rc == 0) {
 		update_set(u, UPDATE_WILL_RESET);
-		dfucast_update_await_reset(plan, u, now);
+		dfucast_update_await_reset(t);
 		return;
 	}
 	if (u->state == DFUCAST_UPDATE_RECOVERY) {
-		if (!later(plan, u, error, now)) {
-			dfucast_update_refuse(u, DFUCAST_ERR_REFUSED, error);
-		}
+		later_or_refuse(t, DFUCAST_ERR_REFUSED);
 		return;
 	}
 	u->holds = DFUCAST_HOLDS_PENDING;
-	if (!dfucast_update_says_busy(error) || u->resets >= UPDATE_RESETS_BUSY_MAX) {
-		dfucast_update_refuse(u, DFUCAST_ERR_REFUSED, error);
+	if (!dfucast_update_says_busy(t) || u->resets >= UPDATE_RESETS_BUSY_MAX) {
+		dfucast_update_refuse(t, DFUCAST_ERR_REFUSED);
 		return;
 	}
 	/* Once more, later, and what starts then is looked at anew. */
 	u->resets++;
 	dfucast_update_enter(u, DFUCAST_UPDATE_PRECHECK);
 	update_clear(u, UPDATE_DUE);
-	dfucast_update_arm(u, update_timeout_ms(plan), now);
+	dfucast_update_arm(t, update_timeout_ms(plan));
 }
 
 /* The user wants the new image to start without the old one's settings: without that it is not started. */
-static void settings_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			    const struct dfucast_smp_error *error, uint32_t now)
+static void settings_answer(const struct update_turn *t)
 {
-	if (error->rc == 0) {
+	struct dfucast_update *u = t->u;
+
+	if (t->error.rc == 0) {
 		update_set(u, UPDATE_SETTINGS_ERASED);
 		dfucast_update_enter(u, update_activation(u));
-	} else if (!later(plan, u, error, now)) {
-		dfucast_update_refuse(u, DFUCAST_ERR_SETTINGS_KEPT, error);
+	} else {
+		later_or_refuse(t, DFUCAST_ERR_SETTINGS_KEPT);
 	}
 }
 
-static void short_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			 enum dfucast_smp_request request, const uint8_t *body, size_t length, uint32_t now)
+static void short_answer(struct update_turn *t, enum dfucast_smp_request request, const uint8_t *body,
+			 size_t length)
 {
-	struct dfucast_smp_error error;
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 
 	switch (request) {
 	case DFUCAST_SMP_REQUEST_PARAMS:
-		params_answer(plan, u, body, length, &error);
+		params_answer(t, body, length);
 		return;
 	case DFUCAST_SMP_REQUEST_BOOTLOADER:
-		mode_answer(plan, u, body, length, &error, now);
+		mode_answer(t, body, length);
 		return;
 	case DFUCAST_SMP_REQUEST_IMG_SLOTS:
-		slots_answer(plan, u, body, length, &error, now);
+		slots_answer(t, body, length);
 		return;
 	case DFUCAST_SMP_REQUEST_INFO:
-		plan->matcher->answer(plan, u, body, length, &error, now);
+		plan->matcher->answer(t, body, length);
 		return;
 	case DFUCAST_SMP_REQUEST_IMG_LIST:
-		list_answer(plan, u, body, length, &error, now);
+		list_answer(t, body, length);
 		return;
 	default:
 		break;
 	}
-	if (dfucast_smp_error_decode(body, length, &error) != 0) {
+	if (dfucast_smp_error_decode(body, length, &t->error) != 0) {
 		update_set(u, UPDATE_MALFORMED);
 		return;
 	}
 	if (request == DFUCAST_SMP_REQUEST_IMG_SET) {
-		set_answer(plan, u, &error, now);
+		set_answer(t);
 	} else if (request == DFUCAST_SMP_REQUEST_RESET) {
-		reset_answer(plan, u, &error, now);
+		reset_answer(t);
 	} else if (request == DFUCAST_SMP_REQUEST_STORAGE_ERASE) {
-		settings_answer(plan, u, &error, now);
-	} else if (!later(plan, u, &error, now)) {
+		settings_answer(t);
+	} else if (!later(t)) {
 		/* Erase: whatever it says (servers differ about an empty slot), the first chunk's answer decides. */
 		update_clear(u, UPDATE_FRESH);
 		dfucast_update_enter(u, DFUCAST_UPDATE_FIRST);
@@ -335,6 +346,7 @@ static void short_answer(const struct dfucast_update_plan *plan, struct dfucast_
 void dfucast_update_recv(const void *plan, void *device, const uint8_t *frame, size_t length, uint32_t now)
 {
 	struct dfucast_update *u = device;
+	struct update_turn turn = {.plan = plan, .u = u, .now = now};
 	struct dfucast_smp_header header;
 
 	if (u->state == DFUCAST_UPDATE_ENDED || length < DFUCAST_SMP_HEADER_BYTES) {
@@ -356,14 +368,14 @@ void dfucast_update_recv(const void *plan, void *device, const uint8_t *frame, s
 	update_clear(u, UPDATE_NOISE | UPDATE_MALFORMED);
 	update_set(u, UPDATE_HEARD);
 	if (request == DFUCAST_SMP_REQUEST_IMG_UPLOAD) {
-		dfucast_update_upload_answer(plan, u, index, body, header.length, now);
+		dfucast_update_upload_answer(&turn, index, body, header.length);
 	} else if (request == DFUCAST_SMP_REQUEST_ECHO) {
 		dfucast_smp_client_remove(&u->client, index);
 		dfucast_update_echo_answer(u);
 	} else if (request != dfucast_update_request_of((enum dfucast_update_state)u->state)) {
 		dfucast_smp_client_remove(&u->client, index); /* of a step that is over */
 	} else {
-		short_answer(plan, u, request, body, header.length, now);
+		short_answer(&turn, request, body, header.length);
 		/* A good answer moved the state on or started a pause; either way this request is no longer open. */
 		if (!update_has(u, UPDATE_MALFORMED)) {
 			index = dfucast_smp_client_match(&u->client, &header);

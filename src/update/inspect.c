@@ -72,8 +72,11 @@ static void look(const struct dfucast_update_plan *plan, const struct dfucast_up
 	view->other_is_ours = is_ours(plan, view->other);
 }
 
-void dfucast_update_leave_recovery(const struct dfucast_update_plan *plan, struct dfucast_update *u)
+void dfucast_update_leave_recovery(const struct update_turn *t)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	if (plan->dry_run || ++u->recoveries > UPDATE_RECOVERIES_MAX) {
 		dfucast_update_fail(u, DFUCAST_ERR_SERIAL_RECOVERY);
 		return;
@@ -115,8 +118,11 @@ void dfucast_update_done(struct dfucast_update *u, enum dfucast_holds holds)
 }
 
 /* Confirming what runs, without a hash, means image 0 and no other. */
-static void confirm(const struct dfucast_update_plan *plan, struct dfucast_update *u)
+static void confirm(const struct update_turn *t)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	if (plan->image == 0 && plan->dry_run) {
 		dfucast_update_done(u, DFUCAST_HOLDS_TRIAL);
 	} else if (plan->image == 0) {
@@ -127,16 +133,19 @@ static void confirm(const struct dfucast_update_plan *plan, struct dfucast_updat
 }
 
 /* Our image runs, unconfirmed. */
-static void on_trial(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
+static void on_trial(const struct update_turn *t)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	u->holds = DFUCAST_HOLDS_TRIAL;
 	if (plan->mode == DFUCAST_MODE_TEST || plan->mode == DFUCAST_MODE_UPLOAD) {
 		dfucast_update_done(u, DFUCAST_HOLDS_TRIAL);
 	} else if (plan->soak_ms != 0 && !plan->dry_run && !update_has(u, UPDATE_SOAKED)) {
 		dfucast_update_enter(u, DFUCAST_UPDATE_SOAK);
-		dfucast_update_arm(u, plan->soak_ms, now);
+		dfucast_update_arm(t, plan->soak_ms);
 	} else {
-		confirm(plan, u);
+		confirm(t);
 	}
 }
 
@@ -161,9 +170,10 @@ static bool is_confirmed(const struct dfucast_update *u, const struct view *view
 }
 
 /* The plan's image runs. */
-static void found_running(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			  const struct view *view, uint32_t now)
+static void found_running(const struct update_turn *t, const struct view *view)
 {
+	struct dfucast_update *u = t->u;
+
 	if (u->attempts == 0) {
 		update_set(u, UPDATE_SKIPPED);
 	}
@@ -172,7 +182,7 @@ static void found_running(const struct dfucast_update_plan *plan, struct dfucast
 	if (is_confirmed(u, view)) {
 		dfucast_update_done(u, DFUCAST_HOLDS_IMAGE);
 	} else {
-		on_trial(plan, u, now);
+		on_trial(t);
 	}
 }
 
@@ -190,9 +200,10 @@ static bool can_write_in_place(struct dfucast_update *u, const struct view *view
 }
 
 /* What the device runs, or has in store, ends it here. */
-static bool ends_untouched(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			   const struct view *view)
+static bool ends_untouched(const struct update_turn *t, const struct view *view)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	bool in_place = update_has(u, UPDATE_IN_PLACE);
 	/* What the image would replace: in place also an empty slot. */
 	const struct dfucast_smp_slot *replaced = in_place ? view->other : view->active;
@@ -221,9 +232,12 @@ static bool ends_untouched(const struct dfucast_update_plan *plan, struct dfucas
 	return why != DFUCAST_ERR_OK;
 }
 
-void dfucast_update_begin_work(const struct dfucast_update_plan *plan, struct dfucast_update *u, bool open)
+void dfucast_update_begin_work(const struct update_turn *t, bool open)
 {
-	if (plan->matcher != NULL && !plan->matcher->may_begin(plan, u, open)) {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
+	if (plan->matcher != NULL && !plan->matcher->may_begin(t, open)) {
 		return;
 	}
 	if (plan->dry_run) {
@@ -235,13 +249,15 @@ void dfucast_update_begin_work(const struct dfucast_update_plan *plan, struct df
 	} else if (u->acked != 0) {
 		dfucast_update_enter(u, DFUCAST_UPDATE_VERIFY);
 	} else {
-		dfucast_update_upload_begin(plan, u, DFUCAST_ERR_NO_PROGRESS);
+		dfucast_update_upload_begin(t, DFUCAST_ERR_NO_PROGRESS);
 	}
 }
 
-static void inspect(const struct dfucast_update_plan *plan, struct dfucast_update *u, const struct view *view,
-		    uint32_t now)
+static void inspect(const struct update_turn *t, const struct view *view)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	if (view->is_recovery && update_has(u, UPDATE_MODE_UNKNOWN) /* it knows no bootloader info */ &&
 	    !dfucast_update_mode_is_single(u)) {
 		if (view->foreign_pending || view->ours_pending || view->is_empty) {
@@ -251,7 +267,7 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 								     : DFUCAST_ERR_SERIAL_RECOVERY);
 			return;
 		}
-		dfucast_update_leave_recovery(plan, u);
+		dfucast_update_leave_recovery(t);
 		return;
 	}
 	if (view->active == NULL && !update_has(u, UPDATE_IN_PLACE)) {
@@ -266,7 +282,7 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 	const struct dfucast_smp_slot *replaced = update_has(u, UPDATE_IN_PLACE) ? view->other : view->active;
 
 	if (plan->matcher != NULL &&
-	    !plan->matcher->is_meant(plan, u, replaced != NULL ? replaced : &nothing, view->active_is_ours)) {
+	    !plan->matcher->is_meant(t, replaced != NULL ? replaced : &nothing, view->active_is_ours)) {
 		return;
 	}
 	if (!update_has(u, UPDATE_IN_PLACE)) {
@@ -281,10 +297,10 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 		return;
 	}
 	if (view->active_is_ours) {
-		found_running(plan, u, view, now);
+		found_running(t, view);
 		return;
 	}
-	if (ends_untouched(plan, u, view)) {
+	if (ends_untouched(t, view)) {
 		return;
 	}
 	if (plan->fresh && u->attempts == 0) {
@@ -303,12 +319,14 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 		u->holds = view->ours_pending ? DFUCAST_HOLDS_PENDING : DFUCAST_HOLDS_STAGED;
 		u->acked = plan->image_bytes;
 	}
-	dfucast_update_begin_work(plan, u, false);
+	dfucast_update_begin_work(t, false);
 }
 
-static void check_verify(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			 const struct view *view)
+static void check_verify(const struct update_turn *t, const struct view *view)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	/* A serial recovery that found nothing to start lists nothing afterwards either (measured). */
 	bool is_mute = dfucast_update_mode_is_single(u) && view->other == NULL;
 
@@ -351,19 +369,20 @@ static bool may_reset(const struct dfucast_update_plan *plan, const struct dfuca
 	       (!view->armed || plan->mode == DFUCAST_MODE_CONFIRM || starts_unasked(u));
 }
 
-bool dfucast_update_asks_again(struct dfucast_update *u, uint32_t now)
+bool dfucast_update_asks_again(const struct update_turn *t)
 {
-	if ((int32_t)(now - u->limit_ms) >= 0) {
+	if ((int32_t)(t->now - t->u->limit_ms) >= 0) {
 		return false;
 	}
-	dfucast_update_arm(u, UPDATE_PROBE_MS, now);
+	dfucast_update_arm(t, UPDATE_PROBE_MS);
 	return true;
 }
 
 /* The image is still where it would start from, and something else runs. */
-static void still_there(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			const struct view *view, uint32_t now)
+static void still_there(const struct update_turn *t, const struct view *view)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	bool is_xip =
 	    u->boot_mode == DFUCAST_BOOT_DIRECT_XIP || u->boot_mode == DFUCAST_BOOT_DIRECT_XIP_REVERT;
 
@@ -375,7 +394,7 @@ static void still_there(const struct dfucast_update_plan *plan, struct dfucast_u
 			u->resets++;
 			dfucast_update_enter(u, DFUCAST_UPDATE_RESET); /* the request to reset was lost */
 		}
-	} else if (dfucast_update_asks_again(u, now)) {
+	} else if (dfucast_update_asks_again(t)) {
 		return; /* it said it would reset, and takes its time */
 	} else if (update_has(u, UPDATE_IN_PLACE)) {
 		dfucast_update_end(u, DFUCAST_STATE_REJECTED, DFUCAST_ERR_REJECTED);
@@ -388,21 +407,22 @@ static void still_there(const struct dfucast_update_plan *plan, struct dfucast_u
 }
 
 /* It runs something else than the plan's image, which it did run before if `ran`. */
-static void not_running(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			const struct view *view, bool ran, uint32_t now)
+static void not_running(const struct update_turn *t, const struct view *view, bool ran)
 {
+	struct dfucast_update *u = t->u;
+
 	/* With revert, both a refused image and one that ran and was not confirmed are erased. */
 	bool erases = dfucast_update_mode_takes_highest(u) && !update_has(u, UPDATE_SELF_STARTS);
 
 	if (view->active == NULL) {
 		/* It does not say what runs: no end can be told from that. */
-		if (!dfucast_update_asks_again(u, now)) {
+		if (!dfucast_update_asks_again(t)) {
 			dfucast_update_fail(u, DFUCAST_ERR_NOT_LISTED);
 		}
 		return;
 	}
 	if (view->ours_pending || (starts_unlisted(u) && view->other_is_ours)) {
-		still_there(plan, u, view, now);
+		still_there(t, view);
 		return;
 	}
 	u->holds = DFUCAST_HOLDS_AS_BEFORE;
@@ -417,20 +437,22 @@ static void not_running(const struct dfucast_update_plan *plan, struct dfucast_u
 	}
 }
 
-static void check_return(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			 const struct view *view, uint32_t now)
+static void check_return(const struct update_turn *t, const struct view *view)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	/* An empty list says too little to reset a device for: ask again. */
 	if (view->is_recovery && view->other != NULL && !view->foreign_pending) {
 		u->resume = DFUCAST_UPDATE_RETURN;
-		dfucast_update_leave_recovery(plan, u);
+		dfucast_update_leave_recovery(t);
 		return;
 	}
 	bool ran = update_has(u, UPDATE_RUNS_OURS);
 
 	remember_after(u, view);
 	if (!view->active_is_ours) {
-		not_running(plan, u, view, ran, now);
+		not_running(t, view, ran);
 		return;
 	}
 	if (is_confirmed(u, view)) {
@@ -441,14 +463,17 @@ static void check_return(const struct dfucast_update_plan *plan, struct dfucast_
 	} else if (plan->mode == DFUCAST_MODE_CONFIRM && !update_has(u, UPDATE_SOAKED)) {
 		/* It was made permanent before the reset and is not: confirm what runs. */
 		u->holds = DFUCAST_HOLDS_TRIAL;
-		confirm(plan, u);
+		confirm(t);
 	} else {
-		on_trial(plan, u, now);
+		on_trial(t);
 	}
 }
 
-void dfucast_update_found_marked(const struct dfucast_update_plan *plan, struct dfucast_update *u)
+void dfucast_update_found_marked(const struct update_turn *t)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	u->holds = DFUCAST_HOLDS_PENDING;
 	if (plan->no_reset) {
 		dfucast_update_done(u, DFUCAST_HOLDS_PENDING);
@@ -460,26 +485,29 @@ void dfucast_update_found_marked(const struct dfucast_update_plan *plan, struct 
 	}
 }
 
-static void check_pending(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			  const struct view *view, uint32_t now)
+static void check_pending(const struct update_turn *t, const struct view *view)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	if (dfucast_update_was_refused(u, view->active_is_ours || view->ours_pending)) {
 		return;
 	}
 	if (view->active_is_ours) {
-		check_return(plan, u, view, now); /* it reset by itself meanwhile */
+		check_return(t, view); /* it reset by itself meanwhile */
 		return;
 	}
 	if (!may_reset(plan, u, view)) {
 		dfucast_update_fail(u, DFUCAST_ERR_STATE_CHANGED);
 		return;
 	}
-	dfucast_update_found_marked(plan, u);
+	dfucast_update_found_marked(t);
 }
 
-void dfucast_update_judge(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			  const struct dfucast_smp_image_list *list, uint32_t now)
+void dfucast_update_judge(const struct update_turn *t, const struct dfucast_smp_image_list *list)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	struct view view;
 
 	if (list->truncated && (u->state == DFUCAST_UPDATE_INSPECT || u->state == DFUCAST_UPDATE_PRECHECK)) {
@@ -487,22 +515,22 @@ void dfucast_update_judge(const struct dfucast_update_plan *plan, struct dfucast
 		return;
 	}
 	if (plan->set != NULL) {
-		plan->set->judge(plan, u, list, now);
+		plan->set->judge(t, list);
 		return;
 	}
 	look(plan, u, list, &view);
 	switch (u->state) {
 	case DFUCAST_UPDATE_INSPECT:
-		inspect(plan, u, &view, now);
+		inspect(t, &view);
 		break;
 	case DFUCAST_UPDATE_VERIFY:
-		check_verify(plan, u, &view);
+		check_verify(t, &view);
 		break;
 	case DFUCAST_UPDATE_PRECHECK:
-		check_pending(plan, u, &view, now);
+		check_pending(t, &view);
 		break;
 	default: /* RETURN, FINAL */
-		check_return(plan, u, &view, now);
+		check_return(t, &view);
 		break;
 	}
 }

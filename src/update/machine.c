@@ -48,10 +48,10 @@ enum dfucast_smp_request dfucast_update_request_of(enum dfucast_update_state sta
 	return (enum dfucast_smp_request)states[state].request;
 }
 
-void dfucast_update_arm(struct dfucast_update *u, uint32_t delay_ms, uint32_t now)
+void dfucast_update_arm(const struct update_turn *t, uint32_t delay_ms)
 {
-	u->deadline_ms = now + delay_ms;
-	update_set(u, UPDATE_TIMER);
+	t->u->deadline_ms = t->now + delay_ms;
+	update_set(t->u, UPDATE_TIMER);
 }
 
 static uint32_t quiet_ms(const struct dfucast_update_plan *plan, const struct dfucast_update *u)
@@ -85,12 +85,20 @@ void dfucast_update_enter(struct dfucast_update *u, enum dfucast_update_state ne
 	}
 }
 
-void dfucast_update_await_reset(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				uint32_t now)
+/* The device may take so long from now until it shows what it runs. */
+static void begin_return(const struct update_turn *t)
 {
-	dfucast_update_enter(u, DFUCAST_UPDATE_SWAP);
-	u->limit_ms = now + update_return_ms(plan);
-	dfucast_update_arm(u, quiet_ms(plan, u), now);
+	const struct dfucast_update_plan *plan = t->plan;
+	uint32_t kib = dfucast_update_base(plan, dfucast_update_image_count(plan)) >> 10;
+
+	t->u->limit_ms = t->now + (plan->return_ms ? plan->return_ms : 60000u + kib * 250u);
+}
+
+void dfucast_update_await_reset(const struct update_turn *t)
+{
+	dfucast_update_enter(t->u, DFUCAST_UPDATE_SWAP);
+	begin_return(t);
+	dfucast_update_arm(t, quiet_ms(t->plan, t->u));
 }
 
 void dfucast_update_end(struct dfucast_update *u, enum dfucast_state final, enum dfucast_err err)
@@ -107,12 +115,11 @@ void dfucast_update_fail(struct dfucast_update *u, enum dfucast_err err)
 	dfucast_update_end(u, DFUCAST_STATE_FAILED, err);
 }
 
-void dfucast_update_refuse(struct dfucast_update *u, enum dfucast_err err,
-			   const struct dfucast_smp_error *error)
+void dfucast_update_refuse(const struct update_turn *t, enum dfucast_err err)
 {
-	u->error_group = error->group;
-	u->error_rc = error->rc;
-	dfucast_update_fail(u, err);
+	t->u->error_group = t->error.group;
+	t->u->error_rc = t->error.rc;
+	dfucast_update_fail(t->u, err);
 }
 
 enum dfucast_err dfucast_update_silence(const struct dfucast_update *u)
@@ -123,9 +130,24 @@ enum dfucast_err dfucast_update_silence(const struct dfucast_update *u)
 	return update_has(u, UPDATE_NOISE) ? DFUCAST_ERR_GARBLED : DFUCAST_ERR_SILENT;
 }
 
-void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			      enum dfucast_update_state resume, enum dfucast_err err, uint32_t now)
+/* The wait for a link, or for the first answer on it, begins now. */
+static void begin_wait(const struct update_turn *t)
 {
+	t->u->limit_ms = t->now + (t->plan->wait_ms ? t->plan->wait_ms : 20000u);
+}
+
+static void connect(const struct update_turn *t, enum dfucast_update_state resume)
+{
+	t->u->resume = (uint8_t)resume;
+	begin_wait(t);
+	dfucast_update_enter(t->u, DFUCAST_UPDATE_CONNECT);
+}
+
+void dfucast_update_reconnect(const struct update_turn *t, enum dfucast_update_state resume,
+			      enum dfucast_err err)
+{
+	struct dfucast_update *u = t->u;
+
 	update_forget_words(u);
 	/* OK: the fan-out closed the link itself, which says nothing of the device. */
 	if (err != DFUCAST_ERR_OK && ++u->reconnects > UPDATE_RECONNECTS_MAX) {
@@ -133,9 +155,7 @@ void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfu
 		return;
 	}
 	u->err = (int8_t)(err == DFUCAST_ERR_OK ? DFUCAST_ERR_LINK_LOST : err);
-	u->resume = (uint8_t)resume;
-	u->limit_ms = now + update_wait_ms(plan);
-	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
+	connect(t, resume);
 }
 
 /* ---- consumer calls: state ---- */
@@ -202,32 +222,30 @@ static void status(const void *plan, const void *device, struct dfucast_status *
 static void start(const void *plan, void *device, uint32_t now)
 {
 	struct dfucast_update *u = device;
+	const struct update_turn turn = {.plan = plan, .u = u, .now = now};
 
 	DFUCAST_ASSERT(u->state == DFUCAST_UPDATE_IDLE);
-	DFUCAST_ASSERT(((const struct dfucast_update_plan *)plan)->more_count <= DFUCAST_UPDATE_MORE_MAX);
-	DFUCAST_ASSERT(((const struct dfucast_update_plan *)plan)->more_count == 0 ||
-		       ((const struct dfucast_update_plan *)plan)->set != NULL);
+	DFUCAST_ASSERT(turn.plan->more_count <= DFUCAST_UPDATE_MORE_MAX);
+	DFUCAST_ASSERT(turn.plan->more_count == 0 || turn.plan->set != NULL);
 	/* Confirming what runs, without a hash, always means image 0. */
-	DFUCAST_ASSERT(((const struct dfucast_update_plan *)plan)->mode != DFUCAST_MODE_TEST_CONFIRM ||
-		       (((const struct dfucast_update_plan *)plan)->image == 0 &&
-			((const struct dfucast_update_plan *)plan)->more_count == 0));
+	DFUCAST_ASSERT(turn.plan->mode != DFUCAST_MODE_TEST_CONFIRM ||
+		       (turn.plan->image == 0 && turn.plan->more_count == 0));
 	dfucast_smp_client_init(&u->client, 0);
 	update_forget_words(u);
 	u->err = DFUCAST_ERR_UNREACHABLE;
-	u->resume = DFUCAST_UPDATE_PARAMS;
 	u->window = 1;
-	u->limit_ms = now + update_wait_ms(plan);
-	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
+	connect(&turn, DFUCAST_UPDATE_PARAMS);
 }
 
 static void activate(const void *plan, void *device, uint32_t now)
 {
 	const struct dfucast_update_plan *p = plan;
 	struct dfucast_update *u = device;
+	const struct update_turn turn = {.plan = plan, .u = u, .now = now};
 	enum dfucast_update_state first = update_activation(u);
 
 	if (u->state == DFUCAST_UPDATE_MUSTER) {
-		dfucast_update_begin_work(plan, u, true);
+		dfucast_update_begin_work(&turn, true);
 		return;
 	}
 	DFUCAST_ASSERT(u->state == DFUCAST_UPDATE_READY);
@@ -240,9 +258,7 @@ static void activate(const void *plan, void *device, uint32_t now)
 		dfucast_update_enter(u, first);
 		return;
 	}
-	u->resume = (uint8_t)first;
-	u->limit_ms = now + update_wait_ms(plan);
-	dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
+	connect(&turn, first);
 }
 
 static void stop(const void *plan, void *device, enum dfucast_err why)
@@ -334,12 +350,30 @@ static bool is_lasting(enum dfucast_err err)
 	       err == DFUCAST_ERR_NEEDS_PAIRING || err == DFUCAST_ERR_NO_SERVICE;
 }
 
-/* What a lost link means in each state. */
-static void lost(const struct dfucast_update_plan *plan, struct dfucast_update *u, enum dfucast_err err,
-		 uint32_t now)
+/* Where a broken step is taken up again. */
+static enum dfucast_update_state resumes_at(const struct dfucast_update *u)
 {
-	enum dfucast_update_state resume = DFUCAST_UPDATE_PARAMS;
-	bool half_sent = update_has(u, UPDATE_TX); /* the present request is not out */
+	switch (u->state) {
+	case DFUCAST_UPDATE_RECOVERY:
+		return (enum dfucast_update_state)u->resume;
+	case DFUCAST_UPDATE_SETTINGS:
+		return DFUCAST_UPDATE_SETTINGS; /* erasing twice is the same as once */
+	case DFUCAST_UPDATE_TEST:
+	case DFUCAST_UPDATE_PRECHECK:
+	case DFUCAST_UPDATE_RESET:
+		return update_activation(u); /* testing too */
+	case DFUCAST_UPDATE_CONFIRM:
+	case DFUCAST_UPDATE_FINAL:
+		return DFUCAST_UPDATE_RETURN; /* confirm only what runs: look again first */
+	default:
+		return DFUCAST_UPDATE_PARAMS;
+	}
+}
+
+/* What a lost link means in each state. */
+static void lost(const struct update_turn *t, enum dfucast_err err)
+{
+	struct dfucast_update *u = t->u;
 
 	switch (u->state) {
 	case DFUCAST_UPDATE_CONNECT:
@@ -347,8 +381,7 @@ static void lost(const struct dfucast_update_plan *plan, struct dfucast_update *
 			/* The fan-out took the link away, or the wait out of a pause: what was waited so far does
 			 * not count. After a reset it does. */
 			if (u->resume != DFUCAST_UPDATE_RETURN) {
-				u->limit_ms = now + update_wait_ms(plan);
-				dfucast_update_arm(u, update_wait_ms(plan), now);
+				connect(t, (enum dfucast_update_state)u->resume);
 			}
 			return;
 		}
@@ -364,37 +397,18 @@ static void lost(const struct dfucast_update_plan *plan, struct dfucast_update *
 	case DFUCAST_UPDATE_ENDED:
 		return; /* nothing was under way; the cast opens it again where one is wanted */
 	case DFUCAST_UPDATE_RECOVERY:
-		if (!half_sent) {
-			dfucast_update_await_reset(plan, u, now);
-			return;
-		}
-		resume = (enum dfucast_update_state)u->resume;
-		break;
-	case DFUCAST_UPDATE_SETTINGS:
-		resume = DFUCAST_UPDATE_SETTINGS; /* erasing twice too */
-		break;
-	case DFUCAST_UPDATE_TEST:
-	case DFUCAST_UPDATE_PRECHECK:
-		resume = update_activation(u); /* testing twice is the same as once */
-		break;
 	case DFUCAST_UPDATE_RESET:
-		if (!half_sent) {
-			dfucast_update_await_reset(plan, u, now); /* it may have taken the request */
+		if (!update_has(u, UPDATE_TX)) {
+			dfucast_update_await_reset(t); /* it may have taken the request */
 			return;
 		}
-		resume = update_activation(u);
 		break;
+	case DFUCAST_UPDATE_RETURN:
+		u->resume = DFUCAST_UPDATE_RETURN;
+		/* fall through */
 	case DFUCAST_UPDATE_RESYNC: /* on the way to `resume`: still is, within the same limit */
 		dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 		return;
-	case DFUCAST_UPDATE_RETURN: /* within the same limit */
-		u->resume = DFUCAST_UPDATE_RETURN;
-		dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
-		return;
-	case DFUCAST_UPDATE_CONFIRM:
-	case DFUCAST_UPDATE_FINAL:
-		resume = DFUCAST_UPDATE_RETURN; /* confirm only what runs: look again first */
-		break;
 	default:
 		if (!update_has(u, UPDATE_HEARD) &&
 		    err != DFUCAST_ERR_OK) { /* not seen yet: the wait for it goes on */
@@ -408,15 +422,16 @@ static void lost(const struct dfucast_update_plan *plan, struct dfucast_update *
 		}
 		break;
 	}
-	dfucast_update_reconnect(plan, u, resume, err, now);
+	dfucast_update_reconnect(t, resumes_at(u), err);
 }
 
 static void link_down(const void *plan, void *device, enum dfucast_err err, uint32_t now)
 {
 	struct dfucast_update *u = device;
+	const struct update_turn turn = {.plan = plan, .u = u, .now = now};
 
 	update_clear(u, UPDATE_LINK | UPDATE_RESYNC_DUE | UPDATE_SAMPLE);
-	lost(plan, u, err, now);
+	lost(&turn, err);
 	update_clear(u, UPDATE_TX);
 	dfucast_smp_client_clear(&u->client);
 }
@@ -466,8 +481,10 @@ static bool deadline(const void *plan, const void *device, uint32_t *when)
 }
 
 /* A short request got no answer. */
-static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
+static void request_tick(const struct update_turn *t)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	enum dfucast_err err = dfucast_update_silence(u);
 
 	if (u->client.count == 0) { /* a pause is over */
@@ -476,7 +493,7 @@ static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_
 	}
 	dfucast_update_forget_pending(u);
 	if (u->state == DFUCAST_UPDATE_RETURN) {
-		if ((int32_t)(now - u->limit_ms) >= 0) {
+		if ((int32_t)(t->now - u->limit_ms) >= 0) {
 			dfucast_update_fail(u, DFUCAST_ERR_NEVER_RETURNED);
 			return;
 		}
@@ -486,52 +503,36 @@ static void request_tick(const struct dfucast_update_plan *plan, struct dfucast_
 			dfucast_update_enter(u, DFUCAST_UPDATE_CONNECT);
 			return;
 		}
-		dfucast_update_arm(u, UPDATE_PROBE_MS, now);
+		dfucast_update_arm(t, UPDATE_PROBE_MS);
 		return;
 	}
 	if (u->state == DFUCAST_UPDATE_RESET || u->state == DFUCAST_UPDATE_RECOVERY) {
 		/* A missing answer to a reset is no error: wait and see what runs. */
-		dfucast_update_await_reset(plan, u, now);
+		dfucast_update_await_reset(t);
 		return;
 	}
 	if (++u->retries <= update_retries_max(plan)) {
 		update_set(u, UPDATE_DUE);
 		return;
 	}
-	switch (u->state) {
-	case DFUCAST_UPDATE_SETTINGS:
-		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_SETTINGS, err, now);
-		break;
-	case DFUCAST_UPDATE_TEST:
-	case DFUCAST_UPDATE_PRECHECK:
-		dfucast_update_reconnect(plan, u, update_activation(u), err, now);
-		break;
-	case DFUCAST_UPDATE_CONFIRM:
-	case DFUCAST_UPDATE_FINAL:
-		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_RETURN, err, now);
-		break;
-	case DFUCAST_UPDATE_PARAMS:
-		if (!update_has(u, UPDATE_HEARD)) {
-			/* Nobody there, or not listening: a new link would not help, the time to wait may. */
-			if ((int32_t)(now - u->limit_ms) >= 0) {
-				dfucast_update_fail(u, err);
-			} else {
-				update_set(u, UPDATE_DUE);
-			}
-			break;
+	if (u->state == DFUCAST_UPDATE_PARAMS && !update_has(u, UPDATE_HEARD)) {
+		/* Nobody there, or not listening: a new link would not help, the time to wait may. */
+		if ((int32_t)(t->now - u->limit_ms) >= 0) {
+			dfucast_update_fail(u, err);
+		} else {
+			update_set(u, UPDATE_DUE);
 		}
-		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_PARAMS, err, now);
-		break;
-	default:
-		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_PARAMS, err, now);
-		break;
+		return;
 	}
+	dfucast_update_reconnect(t, resumes_at(u), err);
 }
 
-static void connect_tick(struct dfucast_update *u, uint32_t now)
+static void connect_tick(const struct update_turn *t)
 {
-	if ((int32_t)(now - u->limit_ms) < 0) {
-		dfucast_update_arm(u, u->limit_ms - now, now);
+	struct dfucast_update *u = t->u;
+
+	if ((int32_t)(t->now - u->limit_ms) < 0) {
+		dfucast_update_arm(t, u->limit_ms - t->now);
 		return;
 	}
 	if (u->resume == DFUCAST_UPDATE_RETURN) {
@@ -542,15 +543,17 @@ static void connect_tick(struct dfucast_update *u, uint32_t now)
 }
 
 /* The silence after a reset, or the soak, is over. */
-static void wake(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
+static void wake(const struct update_turn *t)
 {
+	struct dfucast_update *u = t->u;
+
 	if (u->state == DFUCAST_UPDATE_SOAK) {
 		update_set(u, UPDATE_SOAKED);
 		u->resume = DFUCAST_UPDATE_RETURN;
-		u->limit_ms = now + update_return_ms(plan);
+		begin_return(t);
 	}
 	if (u->resume == DFUCAST_UPDATE_PARAMS) {
-		u->limit_ms = now + update_wait_ms(plan);
+		begin_wait(t);
 	}
 	dfucast_update_enter(u, update_has(u, UPDATE_LINK) ? (enum dfucast_update_state)u->resume
 							   : DFUCAST_UPDATE_CONNECT);
@@ -559,35 +562,37 @@ static void wake(const struct dfucast_update_plan *plan, struct dfucast_update *
 static void tick(const void *plan, void *device, uint32_t now)
 {
 	struct dfucast_update *u = device;
+	const struct update_turn turn = {.plan = plan, .u = u, .now = now};
+	const struct update_turn *t = &turn;
 
 	update_clear(u, UPDATE_TIMER);
 	if (update_has(u, UPDATE_TX)) {
 		/* A frame is still going out: judge later, unless the link has stopped taking bytes. */
-		dfucast_update_arm(u, UPDATE_RTT_MS_MIN, now);
+		dfucast_update_arm(t, UPDATE_RTT_MS_MIN);
 		if (++u->tx_ticks > UPDATE_TX_TICKS) {
 			u->tx_ticks = 0;
-			lost(plan, u, DFUCAST_ERR_LINK_LOST, now);
+			lost(t, DFUCAST_ERR_LINK_LOST);
 		}
 		return;
 	}
 	switch (u->state) {
 	case DFUCAST_UPDATE_CONNECT:
-		connect_tick(u, now);
+		connect_tick(t);
 		break;
 	case DFUCAST_UPDATE_SWAP:
 	case DFUCAST_UPDATE_SOAK:
-		wake(plan, u, now);
+		wake(t);
 		break;
 	case DFUCAST_UPDATE_READY:
 		break;
 	case DFUCAST_UPDATE_FIRST:
-		dfucast_update_first_tick(plan, u, now);
+		dfucast_update_first_tick(t);
 		break;
 	case DFUCAST_UPDATE_STREAM:
-		dfucast_update_upload_tick(plan, u, now);
+		dfucast_update_upload_tick(t);
 		break;
 	default:
-		request_tick(plan, u, now);
+		request_tick(t);
 		break;
 	}
 }

@@ -132,8 +132,11 @@ static bool agrees(struct dfucast_update_boards *boards, const struct dfucast_sm
 	return !boards->open;
 }
 
-static void identify(const struct dfucast_update_plan *plan, struct dfucast_update *u)
+static void identify(const struct update_turn *t)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	update_clear(u, UPDATE_ASKS_BOARD | UPDATE_BOARD_UNTOLD | UPDATE_NAME_UNTOLD);
 	if (plan->boards != NULL || asks_for(plan, u, DFUCAST_MATCH_BOARD, 0)) {
 		update_set(u, UPDATE_ASKS_BOARD);
@@ -144,9 +147,10 @@ static void identify(const struct dfucast_update_plan *plan, struct dfucast_upda
 	dfucast_update_enter(u, DFUCAST_UPDATE_INFO);
 }
 
-static void identified(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		       const struct dfucast_smp_text *told)
+static void identified(const struct update_turn *t, const struct dfucast_smp_text *told)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	bool is_board = update_has(u, UPDATE_ASKS_BOARD);
 	enum dfucast_match_key key = is_board ? DFUCAST_MATCH_BOARD : DFUCAST_MATCH_NAME;
 
@@ -171,27 +175,28 @@ static void identified(const struct dfucast_update_plan *plan, struct dfucast_up
 				    : DFUCAST_UPDATE_INSPECT);
 }
 
-static void answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, const uint8_t *body,
-		   size_t length, struct dfucast_smp_error *error, uint32_t now)
+static void answer(struct update_turn *t, const uint8_t *body, size_t length)
 {
+	struct dfucast_update *u = t->u;
 	struct dfucast_smp_text told;
 
-	if (dfucast_smp_info_decode(body, length, error, &told) != 0) {
+	if (dfucast_smp_info_decode(body, length, &t->error, &told) != 0) {
 		update_set(u, UPDATE_MALFORMED);
 		return;
 	}
-	if (dfucast_update_was_busy(plan, u, error, now)) {
+	if (dfucast_update_was_busy(t)) {
 		return;
 	}
-	if (error->rc != 0) {
+	if (t->error.rc != 0) {
 		told.length = 0; /* built without it, or without an answer to this letter: it does not tell */
 	}
-	identified(plan, u, &told);
+	identified(t, &told);
 }
 
-static bool is_meant(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		     const struct dfucast_smp_slot *active, bool is_ours)
+static bool is_meant(const struct update_turn *t, const struct dfucast_smp_slot *active, bool is_ours)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	const struct dfucast_smp_text hash = {(const char *)active->hash, active->hash_bytes};
 
 	if (update_has(u, UPDATE_BOARD_UNTOLD)) {
@@ -206,8 +211,11 @@ static bool is_meant(const struct dfucast_update_plan *plan, struct dfucast_upda
 
 /* ---- the fleet ---------------------------------------------------------------------------------------------------- */
 
-static bool may_begin(const struct dfucast_update_plan *plan, struct dfucast_update *u, bool open)
+static bool may_begin(const struct update_turn *t, bool open)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	if (plan->boards == NULL) {
 		return true;
 	}

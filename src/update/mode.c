@@ -21,8 +21,10 @@ static int assumed(const struct dfucast_update_plan *plan)
 	return image_flags(plan) & DFUCAST_IMAGE_RAM_LOAD ? DFUCAST_BOOT_RAM_LOAD : DFUCAST_BOOT_SWAP_OFFSET;
 }
 
-void dfucast_update_mode_take(const struct dfucast_update_plan *plan, struct dfucast_update *u, int32_t told)
+void dfucast_update_mode_take(const struct update_turn *t, int32_t told)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	int32_t mode = told;
 
 	update_clear(u, UPDATE_MODE_UNKNOWN | UPDATE_IN_PLACE);

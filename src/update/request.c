@@ -149,9 +149,10 @@ static bool next_upload(const struct dfucast_update_plan *plan, const struct dfu
 }
 
 /* Puts the next request into the table of outstanding ones. */
-static bool choose(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		   const struct dfucast_grant *grant, uint32_t now)
+static bool choose(const struct update_turn *t, const struct dfucast_grant *grant)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	const struct dfucast_smp_pending *added;
 	uint32_t offset;
 	uint16_t length;
@@ -193,7 +194,7 @@ static bool choose(const struct dfucast_update_plan *plan, struct dfucast_update
 	u->tx_ticks = 0;
 	update_set(u, UPDATE_TX);
 	if (!update_has(u, UPDATE_TIMER)) {
-		dfucast_update_arm(u, UPDATE_RTT_MS_MIN, now);
+		dfucast_update_arm(t, UPDATE_RTT_MS_MIN);
 	}
 	return true;
 }
@@ -206,11 +207,12 @@ bool dfucast_update_is_sending(const struct dfucast_update *update)
 size_t dfucast_update_begin(const void *plan, void *device, const struct dfucast_grant *grant, uint32_t now)
 {
 	struct dfucast_update *u = device;
+	const struct update_turn turn = {.plan = plan, .u = u, .now = now};
 	uint8_t scratch[SHORT_FRAME_BYTES_MAX];
 	uint16_t data_bytes;
 
 	if (!update_has(u, UPDATE_LINK) || u->state == DFUCAST_UPDATE_ENDED ||
-	    (!update_has(u, UPDATE_TX) && !choose(plan, u, grant, now))) {
+	    (!update_has(u, UPDATE_TX) && !choose(&turn, grant))) {
 		return 0;
 	}
 	const struct dfucast_smp_pending *tx = dfucast_update_tx(u);
@@ -258,8 +260,8 @@ void dfucast_update_read(const void *plan, const void *device, const struct dfuc
 
 void dfucast_update_sent(const void *plan, void *device, uint32_t now)
 {
-	const struct dfucast_update_plan *p = plan;
 	struct dfucast_update *u = device;
+	const struct update_turn turn = {.plan = plan, .u = u, .now = now};
 	const struct dfucast_smp_pending *tx = dfucast_update_tx(u);
 
 	DFUCAST_ASSERT(tx != NULL);
@@ -276,22 +278,22 @@ void dfucast_update_sent(const void *plan, void *device, uint32_t now)
 		u->holds = update_has(u, UPDATE_IN_PLACE) ? DFUCAST_HOLDS_TORN : DFUCAST_HOLDS_PART;
 	}
 	if (tx->request != DFUCAST_SMP_REQUEST_IMG_UPLOAD) {
-		uint32_t patience = update_timeout_ms(p);
+		uint32_t patience = update_timeout_ms(plan);
 
 		if (tx->request == DFUCAST_SMP_REQUEST_IMG_ERASE) {
-			patience = p->erase_ms ? p->erase_ms : 40000u; /* as a first chunk's erase */
+			patience = update_erase_ms(plan); /* as a first chunk's */
 		} else if (tx->request == DFUCAST_SMP_REQUEST_STORAGE_ERASE) {
 			patience = UPDATE_SETTINGS_MS;
 		}
-		dfucast_update_arm(u, patience, now);
+		dfucast_update_arm(&turn, patience);
 		return;
 	}
 	if (u->state == DFUCAST_UPDATE_FIRST) {
-		u->limit_ms = now + (p->erase_ms ? p->erase_ms : 40000u);
+		u->limit_ms = now + update_erase_ms(plan);
 		if (update_has(u, UPDATE_PROBES)) {
 			update_set(u, UPDATE_ECHO_DUE);
 		}
-		dfucast_update_arm(u, UPDATE_ECHO_MS, now);
+		dfucast_update_arm(&turn, UPDATE_ECHO_MS);
 		return;
 	}
 	if (!update_has(u, UPDATE_SAMPLE)) {
@@ -299,5 +301,5 @@ void dfucast_update_sent(const void *plan, void *device, uint32_t now)
 		u->sample_ms = (uint16_t)now;
 		update_set(u, UPDATE_SAMPLE);
 	}
-	dfucast_update_upload_arm(u, now);
+	dfucast_update_upload_arm(&turn);
 }

@@ -120,9 +120,10 @@ static void remember_after(struct dfucast_update *u, const struct views *views)
 }
 
 /* All run, and not all are confirmed. Image 0 can be; nobody can confirm another any more. */
-static void on_trial(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		     const struct views *views)
+static void on_trial(const struct update_turn *t, const struct views *views)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	bool can_confirm = u->state != DFUCAST_UPDATE_FINAL;
 
 	for (unsigned int i = 0; i < views->count; i++) {
@@ -140,8 +141,11 @@ static void on_trial(const struct dfucast_update_plan *plan, struct dfucast_upda
 }
 
 /* The stream's end, as far as this device is concerned. */
-static void all_acked(const struct dfucast_update_plan *plan, struct dfucast_update *u, unsigned int index)
+static void all_acked(const struct update_turn *t, unsigned int index)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	u->image = index & 3u;
 	u->acked =
 	    dfucast_update_base(plan, dfucast_update_image_count(plan)) - dfucast_update_base(plan, index);
@@ -169,8 +173,11 @@ static unsigned int missing(const struct dfucast_update_plan *plan, const struct
 }
 
 /* Goes to an image that is to be sent. Another than before is a new upload, with tries of its own. */
-static void turn_to(const struct dfucast_update_plan *plan, struct dfucast_update *u, unsigned int index)
+static void turn_to(const struct update_turn *t, unsigned int index)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	if (index > u->image) {
 		u->attempts = 0;
 		u->sent_max = 0;
@@ -184,9 +191,11 @@ static void turn_to(const struct dfucast_update_plan *plan, struct dfucast_updat
 }
 
 /* Of all images: is there anything in what runs or waits that forbids to touch the device? @return true: ended */
-static bool forbidden(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		      const struct views *views)
+static bool forbidden(const struct update_turn *t, const struct views *views)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	if (views->ours_on_trial && plan->mode != DFUCAST_MODE_UPLOAD) {
 		/* The reset that starts the others would take this one back: half a set. */
 		u->holds = DFUCAST_HOLDS_TRIAL;
@@ -224,22 +233,25 @@ static bool forbidden(const struct dfucast_update_plan *plan, struct dfucast_upd
 	return false;
 }
 
-static void in_recovery(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			const struct views *views)
+static void in_recovery(const struct update_turn *t, const struct views *views)
 {
+	struct dfucast_update *u = t->u;
+
 	if (views->foreign_pending || views->any_pending || views->is_empty) {
 		/* The reset that would free it would also start an image, or an empty list says too little to reset it. */
 		dfucast_update_fail(u, views->foreign_pending ? DFUCAST_ERR_FOREIGN_PENDING
 							      : DFUCAST_ERR_SERIAL_RECOVERY);
 		return;
 	}
-	dfucast_update_leave_recovery(plan, u);
+	dfucast_update_leave_recovery(t);
 }
 
 /* Every number of the plan must be told as running, or which slot may be written is not known: touch nothing. */
-static bool all_listed(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		       const struct views *views)
+static bool all_listed(const struct update_turn *t, const struct views *views)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	for (unsigned int i = 0; i < views->count; i++) {
 		if (views->images[i].active == NULL) {
 			/* A server built for one image lists no other, and would write what it is sent over that one. */
@@ -253,9 +265,10 @@ static bool all_listed(const struct dfucast_update_plan *plan, struct dfucast_up
 	return true;
 }
 
-static void inspect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		    const struct views *views)
+static void inspect(const struct update_turn *t, const struct views *views)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	const struct view *first = &views->images[0];
 
 	if (u->boot_mode == DFUCAST_BOOT_OVERWRITE && !plan->allow_no_revert &&
@@ -269,14 +282,13 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 		return;
 	}
 	if (views->is_recovery && update_has(u, UPDATE_MODE_UNKNOWN)) { /* it knows no bootloader info */
-		in_recovery(plan, u, views);
+		in_recovery(t, views);
 		return;
 	}
-	if (!all_listed(plan, u, views)) {
+	if (!all_listed(t, views)) {
 		return;
 	}
-	if (plan->matcher != NULL &&
-	    !plan->matcher->is_meant(plan, u, first->active, first->active_is_ours)) {
+	if (plan->matcher != NULL && !plan->matcher->is_meant(t, first->active, first->active_is_ours)) {
 		return;
 	}
 	dfucast_update_remember_before(u, first->active);
@@ -301,25 +313,27 @@ static void inspect(const struct dfucast_update_plan *plan, struct dfucast_updat
 		if (views->all_confirmed) {
 			dfucast_update_done(u, DFUCAST_HOLDS_IMAGE);
 		} else {
-			on_trial(plan, u, views);
+			on_trial(t, views);
 		}
 		return;
 	}
-	if (forbidden(plan, u, views)) {
+	if (forbidden(t, views)) {
 		return;
 	}
 	if (next < views->count) {
-		turn_to(plan, u, next);
+		turn_to(t, next);
 	} else {
 		u->holds = views->any_pending ? DFUCAST_HOLDS_PENDING : DFUCAST_HOLDS_STAGED;
-		all_acked(plan, u, views->count - 1);
+		all_acked(t, views->count - 1);
 	}
-	dfucast_update_begin_work(plan, u, false);
+	dfucast_update_begin_work(t, false);
 }
 
-static void check_verify(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			 const struct views *views)
+static void check_verify(const struct update_turn *t, const struct views *views)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	unsigned int next = missing(plan, u, views);
 
 	if (next <= u->image) {
@@ -329,8 +343,8 @@ static void check_verify(const struct dfucast_update_plan *plan, struct dfucast_
 		return;
 	}
 	if (next < views->count) {
-		turn_to(plan, u, next);
-		dfucast_update_upload_begin(plan, u, DFUCAST_ERR_NO_PROGRESS);
+		turn_to(t, next);
+		dfucast_update_upload_begin(t, DFUCAST_ERR_NO_PROGRESS);
 		return;
 	}
 	u->holds = views->any_pending ? DFUCAST_HOLDS_PENDING : DFUCAST_HOLDS_STAGED;
@@ -338,7 +352,7 @@ static void check_verify(const struct dfucast_update_plan *plan, struct dfucast_
 	for (next = views->count - 1; next > 0 && views->images[next].active_is_ours;) {
 		next--;
 	}
-	all_acked(plan, u, next);
+	all_acked(t, next);
 	if (plan->mode == DFUCAST_MODE_UPLOAD) {
 		dfucast_update_done(u, (enum dfucast_holds)u->holds);
 		return;
@@ -365,9 +379,10 @@ static bool may_reset(const struct dfucast_update_plan *plan, const struct views
 }
 
 /* It runs something else than the plan's images, all or some. */
-static void not_running(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			const struct views *views, uint32_t now)
+static void not_running(const struct update_turn *t, const struct views *views)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	const struct view *lost = &views->images[0]; /* the first that does not run */
 
 	while (lost->active_is_ours) {
@@ -375,7 +390,7 @@ static void not_running(const struct dfucast_update_plan *plan, struct dfucast_u
 	}
 	if (lost->active == NULL) {
 		/* It does not say what runs: no end can be told from that. */
-		if (!dfucast_update_asks_again(u, now)) {
+		if (!dfucast_update_asks_again(t)) {
 			dfucast_update_fail(u, DFUCAST_ERR_NOT_LISTED);
 		}
 		return;
@@ -383,7 +398,7 @@ static void not_running(const struct dfucast_update_plan *plan, struct dfucast_u
 	if (views->any_pending) {
 		u->holds = DFUCAST_HOLDS_PENDING;
 		if (update_has(u, UPDATE_WILL_RESET)) {
-			if (!dfucast_update_asks_again(u, now)) { /* it said so, and takes its time */
+			if (!dfucast_update_asks_again(t)) { /* it said so, and takes its time */
 				dfucast_update_fail(u, DFUCAST_ERR_STATE_CHANGED);
 			}
 		} else if (!may_reset(plan, views) || u->resets >= UPDATE_RESETS_MAX) {
@@ -405,36 +420,39 @@ static void not_running(const struct dfucast_update_plan *plan, struct dfucast_u
 	}
 }
 
-static void check_return(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			 const struct views *views, uint32_t now)
+static void check_return(const struct update_turn *t, const struct views *views)
 {
+	struct dfucast_update *u = t->u;
+
 	/* An empty list says too little to reset a device for: ask again. */
 	if (views->is_recovery && views->images[0].other != NULL && !views->foreign_pending) {
 		u->resume = DFUCAST_UPDATE_RETURN;
-		dfucast_update_leave_recovery(plan, u);
+		dfucast_update_leave_recovery(t);
 		return;
 	}
 	remember_after(u, views);
 	if (!views->all_ours) {
-		not_running(plan, u, views, now);
+		not_running(t, views);
 		return;
 	}
 	if (views->all_confirmed) {
 		dfucast_update_done(u, DFUCAST_HOLDS_IMAGE);
 	} else {
-		on_trial(plan, u, views);
+		on_trial(t, views);
 	}
 }
 
-static void check_pending(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			  const struct views *views, uint32_t now)
+static void check_pending(const struct update_turn *t, const struct views *views)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	if (dfucast_update_was_refused(u, views->images[u->image].active_is_ours ||
 					      views->images[u->image].ours_pending)) {
 		return;
 	}
 	if (views->all_ours) {
-		check_return(plan, u, views, now); /* it reset by itself meanwhile */
+		check_return(t, views); /* it reset by itself meanwhile */
 		return;
 	}
 	if (views->ours_on_trial) {
@@ -448,7 +466,7 @@ static void check_pending(const struct dfucast_update_plan *plan, struct dfucast
 		const struct view *view = &views->images[i];
 
 		if (view->other_is_ours && !view->active_is_ours && !view->ours_pending) {
-			all_acked(plan, u, i);
+			all_acked(t, i);
 			dfucast_update_enter(u, DFUCAST_UPDATE_TEST);
 			return;
 		}
@@ -457,27 +475,28 @@ static void check_pending(const struct dfucast_update_plan *plan, struct dfucast
 		dfucast_update_fail(u, DFUCAST_ERR_STATE_CHANGED);
 		return;
 	}
-	dfucast_update_found_marked(plan, u);
+	dfucast_update_found_marked(t);
 }
 
-static void judge(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		  const struct dfucast_smp_image_list *list, uint32_t now)
+static void judge(const struct update_turn *t, const struct dfucast_smp_image_list *list)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	struct views views;
 
 	look(plan, list, &views);
 	switch (u->state) {
 	case DFUCAST_UPDATE_INSPECT:
-		inspect(plan, u, &views);
+		inspect(t, &views);
 		break;
 	case DFUCAST_UPDATE_VERIFY:
-		check_verify(plan, u, &views);
+		check_verify(t, &views);
 		break;
 	case DFUCAST_UPDATE_PRECHECK:
-		check_pending(plan, u, &views, now);
+		check_pending(t, &views);
 		break;
 	default: /* RETURN, FINAL */
-		check_return(plan, u, &views, now);
+		check_return(t, &views);
 		break;
 	}
 }

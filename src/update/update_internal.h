@@ -82,6 +82,14 @@ enum update_flag {
 #define UPDATE_TX_TICKS                                                                                      \
 	100u /* looks, UPDATE_RTT_MS_MIN apart, at a frame that does not get out: then the link is stuck */
 
+/* What a call of the fan-out's is about, handed down whole. */
+struct update_turn {
+	const struct dfucast_update_plan *plan;
+	struct dfucast_update *u;
+	uint32_t now;                   /* ms, port.h */
+	struct dfucast_smp_error error; /* of the answer that came; else without meaning */
+};
+
 static inline bool update_has(const struct dfucast_update *u, uint32_t flags)
 {
 	return (u->flags & flags) != 0;
@@ -107,9 +115,9 @@ static inline uint8_t update_retries_max(const struct dfucast_update_plan *plan)
 	return plan->retries ? plan->retries : 4u;
 }
 
-static inline uint32_t update_wait_ms(const struct dfucast_update_plan *plan)
+static inline uint32_t update_erase_ms(const struct dfucast_update_plan *plan)
 {
-	return plan->wait_ms ? plan->wait_ms : 20000u;
+	return plan->erase_ms ? plan->erase_ms : 40000u;
 }
 
 /* images.c: the plan's images, 0 … count - 1, as they lie in the stream. */
@@ -125,16 +133,9 @@ static inline const struct dfucast_update_image *update_image(const struct dfuca
 	return dfucast_update_image(plan, u->image);
 }
 
-static inline uint32_t update_return_ms(const struct dfucast_update_plan *plan)
-{
-	return plan->return_ms
-		   ? plan->return_ms
-		   : 60000u + (dfucast_update_base(plan, dfucast_update_image_count(plan)) >> 10) * 250u;
-}
-
 /* mode.c */
 /* The answer to the mode query, or DFUCAST_BOOT_UNKNOWN: goes on, or ends the device. */
-void dfucast_update_mode_take(const struct dfucast_update_plan *plan, struct dfucast_update *u, int32_t told);
+void dfucast_update_mode_take(const struct update_turn *t, int32_t told);
 /* The image may go to this slot of its number. */
 bool dfucast_update_mode_is_target(const struct dfucast_update *u, const struct dfucast_smp_slot_info *slot);
 /* Why the image is not to be sent to this device, whose slot `target` would take it; OK: nothing against it. */
@@ -158,14 +159,12 @@ static inline bool dfucast_update_mode_is_single(const struct dfucast_update *u)
  * who enters SOAK arms it. */
 void dfucast_update_enter(struct dfucast_update *u, enum dfucast_update_state next);
 /* SWAP: the device resets, or may be doing so. */
-void dfucast_update_await_reset(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				uint32_t now);
+void dfucast_update_await_reset(const struct update_turn *t);
 void dfucast_update_end(struct dfucast_update *u, enum dfucast_state final, enum dfucast_err err);
 void dfucast_update_fail(struct dfucast_update *u, enum dfucast_err err);
-/* The same, and keeps the device's own words. */
-void dfucast_update_refuse(struct dfucast_update *u, enum dfucast_err err,
-			   const struct dfucast_smp_error *error);
-void dfucast_update_arm(struct dfucast_update *u, uint32_t delay_ms, uint32_t now);
+/* The same, and keeps the device's own words: the answer's error. */
+void dfucast_update_refuse(const struct update_turn *t, enum dfucast_err err);
+void dfucast_update_arm(const struct update_turn *t, uint32_t delay_ms);
 /* What the device said of an earlier request does not count any more. */
 static inline void update_forget_words(struct dfucast_update *u)
 {
@@ -173,8 +172,8 @@ static inline void update_forget_words(struct dfucast_update *u)
 	u->error_rc = 0;
 }
 /* Closes the link and opens it again, then goes to `resume`; ends the device with `err` when that was tried enough. */
-void dfucast_update_reconnect(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			      enum dfucast_update_state resume, enum dfucast_err err, uint32_t now);
+void dfucast_update_reconnect(const struct update_turn *t, enum dfucast_update_state resume,
+			      enum dfucast_err err);
 /* The word for "no answer", from what was heard instead. */
 enum dfucast_err dfucast_update_silence(const struct dfucast_update *u);
 /* The request a state waits for; NONE where it waits for something else. */
@@ -200,65 +199,56 @@ void dfucast_update_forget_pending(struct dfucast_update *u);
 /* answer.c */
 void dfucast_update_recv(const void *plan, void *device, const uint8_t *frame, size_t length, uint32_t now);
 /* The device said this SMP-level code. */
-bool dfucast_update_says(const struct dfucast_smp_error *error, enum dfucast_smp_rc rc);
+bool dfucast_update_says(const struct update_turn *t, enum dfucast_smp_rc rc);
 /* The device may take the same request later. */
-bool dfucast_update_says_busy(const struct dfucast_smp_error *error);
+bool dfucast_update_says_busy(const struct update_turn *t);
 
 /* In PRECHECK, if TEST was refused: the image neither runs nor is it marked. True: that was the device's end. */
 bool dfucast_update_was_refused(struct dfucast_update *u, bool is_marked);
 
 /* Busy: the same later, or refused in the end. What it is busy with must not pass for "does not have it". */
-bool dfucast_update_was_busy(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			     const struct dfucast_smp_error *error, uint32_t now);
+bool dfucast_update_was_busy(const struct update_turn *t);
 
 /* inspect.c: what a list that decoded well and whose error is 0 means in the present state. */
-void dfucast_update_judge(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			  const struct dfucast_smp_image_list *list, uint32_t now);
+void dfucast_update_judge(const struct update_turn *t, const struct dfucast_smp_image_list *list);
 /* It may be updated: on to the upload, or with the image staged (acked: all of it) to its check. MUSTER comes first
  * where boards are compared; `open`: it is over. */
-void dfucast_update_begin_work(const struct dfucast_update_plan *plan, struct dfucast_update *u, bool open);
-void dfucast_update_leave_recovery(const struct dfucast_update_plan *plan, struct dfucast_update *u);
+void dfucast_update_begin_work(const struct update_turn *t, bool open);
+void dfucast_update_leave_recovery(const struct update_turn *t);
 /* Exactly what the plan means starts at the next reset: what comes before that reset, or the end. */
-void dfucast_update_found_marked(const struct dfucast_update_plan *plan, struct dfucast_update *u);
+void dfucast_update_found_marked(const struct update_turn *t);
 void dfucast_update_done(struct dfucast_update *u, enum dfucast_holds holds);
 /* What ran before this update, from the first list. */
 void dfucast_update_remember_before(struct dfucast_update *u, const struct dfucast_smp_slot *slot);
 /* The same list once more after a pause. @return false: the device's time to return is over. */
-bool dfucast_update_asks_again(struct dfucast_update *u, uint32_t now);
+bool dfucast_update_asks_again(const struct update_turn *t);
 
 /* set.c: the same as dfucast_update_judge(), for a plan with several images. */
 struct dfucast_update_set {
-	void (*judge)(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		      const struct dfucast_smp_image_list *list, uint32_t now);
+	void (*judge)(const struct update_turn *t, const struct dfucast_smp_image_list *list);
 };
 
 /* match.c */
 struct dfucast_update_matcher {
 	/* The slots are known: asks for what the plan wants to know of the device, then for its images. */
-	void (*identify)(const struct dfucast_update_plan *plan, struct dfucast_update *u);
+	void (*identify)(const struct update_turn *t);
 	/* INFO was answered. */
-	void (*answer)(const struct dfucast_update_plan *plan, struct dfucast_update *u, const uint8_t *body,
-		       size_t length, struct dfucast_smp_error *error, uint32_t now);
+	void (*answer)(struct update_turn *t, const uint8_t *body, size_t length);
 	/* What runs there decides the rest. False: it is not meant, and has ended. */
-	bool (*is_meant)(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			 const struct dfucast_smp_slot *active, bool is_ours);
+	bool (*is_meant)(const struct update_turn *t, const struct dfucast_smp_slot *active, bool is_ours);
 	/* Its list asks for the update. True: at once; false: it waits in MUSTER, or has ended. */
-	bool (*may_begin)(const struct dfucast_update_plan *plan, struct dfucast_update *u, bool open);
+	bool (*may_begin)(const struct update_turn *t, bool open);
 };
 
 /* upload.c */
 /* Sends the image from its first chunk; `why` is how it ends when that was tried enough. */
-void dfucast_update_upload_begin(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				 enum dfucast_err why);
+void dfucast_update_upload_begin(const struct update_turn *t, enum dfucast_err why);
 /* What the device holds is bad: everything once more, after an erase. Only once. */
 void dfucast_update_upload_afresh(struct dfucast_update *u, enum dfucast_err why);
-void dfucast_update_upload_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, int index,
-				  const uint8_t *body, size_t length, uint32_t now);
-void dfucast_update_upload_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				uint32_t now);
-void dfucast_update_first_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			       uint32_t now);
+void dfucast_update_upload_answer(struct update_turn *t, int index, const uint8_t *body, size_t length);
+void dfucast_update_upload_tick(const struct update_turn *t);
+void dfucast_update_first_tick(const struct update_turn *t);
 void dfucast_update_echo_answer(struct dfucast_update *u);
-void dfucast_update_upload_arm(struct dfucast_update *u, uint32_t now);
+void dfucast_update_upload_arm(const struct update_turn *t);
 
 #endif

@@ -16,20 +16,23 @@
  */
 #include "update_internal.h"
 
-void dfucast_update_upload_arm(struct dfucast_update *u, uint32_t now)
+void dfucast_update_upload_arm(const struct update_turn *t)
 {
+	const struct dfucast_update *u = t->u;
 	uint32_t timeout = u->rtt_ms ? 4u * u->rtt_ms : UPDATE_RTT_MS_FIRST;
 
 	if (timeout < UPDATE_RTT_MS_MIN) {
 		timeout = UPDATE_RTT_MS_MIN;
 	}
 	timeout <<= u->retries < 4 ? u->retries : 4;
-	dfucast_update_arm(u, timeout > UPDATE_RTT_MS_MAX ? UPDATE_RTT_MS_MAX : timeout, now);
+	dfucast_update_arm(t, timeout > UPDATE_RTT_MS_MAX ? UPDATE_RTT_MS_MAX : timeout);
 }
 
-void dfucast_update_upload_begin(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				 enum dfucast_err why)
+void dfucast_update_upload_begin(const struct update_turn *t, enum dfucast_err why)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	if (++u->attempts > UPDATE_ATTEMPTS_MAX) {
 		dfucast_update_fail(u, why);
 		return;
@@ -59,15 +62,17 @@ void dfucast_update_upload_afresh(struct dfucast_update *u, enum dfucast_err why
 }
 
 /* Nothing more is sent before the timer. */
-static void pause(struct dfucast_update *u, uint32_t now)
+static void pause(const struct update_turn *t)
 {
-	update_set(u, UPDATE_PAUSE);
-	dfucast_update_arm(u, UPDATE_PAUSE_MS * (u->stalls + 1u), now);
+	update_set(t->u, UPDATE_PAUSE);
+	dfucast_update_arm(t, UPDATE_PAUSE_MS * (t->u->stalls + 1u));
 }
 
 /* Every answer still to come belongs to requests sent before the jump: none of them may steer. */
-static void go_back(struct dfucast_update *u, uint32_t offset, uint32_t now)
+static void go_back(const struct update_turn *t, uint32_t offset)
 {
+	struct dfucast_update *u = t->u;
+
 	u->acked = offset;
 	u->next = offset;
 	for (unsigned int i = 0; i < u->client.count; i++) {
@@ -78,7 +83,7 @@ static void go_back(struct dfucast_update *u, uint32_t offset, uint32_t now)
 		/* Frames travel in pieces: the far end may hold half of one and swallow the next. Empty it first. */
 		update_set(u, UPDATE_RESYNC_DUE);
 	}
-	dfucast_update_upload_arm(u, now);
+	dfucast_update_upload_arm(t);
 }
 
 /* True when patience with answers that move nothing is over. */
@@ -101,9 +106,11 @@ static bool loses(struct dfucast_update *u, uint32_t offset)
 	return true;
 }
 
-static void progress(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t offset,
-		     uint8_t match, uint32_t now)
+static void progress(const struct update_turn *t, uint32_t offset, uint8_t match)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	u->acked = offset;
 	u->stalls = 0;
 	u->retries = 0;
@@ -113,7 +120,7 @@ static void progress(const struct dfucast_update_plan *plan, struct dfucast_upda
 	}
 	if (offset < update_image(plan, u)->image_bytes) {
 		if (u->client.count > 0) {
-			dfucast_update_upload_arm(u, now);
+			dfucast_update_upload_arm(t);
 		} else {
 			update_clear(u, UPDATE_TIMER);
 		}
@@ -127,20 +134,24 @@ static void progress(const struct dfucast_update_plan *plan, struct dfucast_upda
 	dfucast_update_enter(u, DFUCAST_UPDATE_VERIFY);
 }
 
-static void foreign(const struct dfucast_update_plan *plan, struct dfucast_update *u)
+static void foreign(const struct update_turn *t)
 {
+	struct dfucast_update *u = t->u;
+
 	if (update_has(u, UPDATE_FOREIGN)) {
 		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_SESSION);
 		return;
 	}
 	update_set(u, UPDATE_FOREIGN);
-	dfucast_update_upload_begin(plan, u, DFUCAST_ERR_FOREIGN_SESSION);
+	dfucast_update_upload_begin(t, DFUCAST_ERR_FOREIGN_SESSION);
 }
 
 /* The answer to the first chunk: how much the server holds. */
-static void first_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			 const struct dfucast_smp_upload_answer *answer, uint32_t now)
+static void first_answer(const struct update_turn *t, const struct dfucast_smp_upload_answer *answer)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	if (answer->offset > update_image(plan, u)->image_bytes) {
 		dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS);
 		return;
@@ -148,7 +159,7 @@ static void first_answer(const struct dfucast_update_plan *plan, struct dfucast_
 	if (answer->offset == 0) {
 		if (!stalled(u)) {
 			update_clear(u, UPDATE_ECHO_DUE);
-			dfucast_update_arm(u, UPDATE_PAUSE_MS * u->stalls, now);
+			dfucast_update_arm(t, UPDATE_PAUSE_MS * u->stalls);
 		}
 		return;
 	}
@@ -164,7 +175,7 @@ static void first_answer(const struct dfucast_update_plan *plan, struct dfucast_
 	    answer->offset > DFUCAST_IMAGE_HEADER_BYTES ? answer->offset : DFUCAST_IMAGE_HEADER_BYTES;
 	u->next = answer->offset;
 	u->stalls = 0;
-	progress(plan, u, answer->offset, answer->match, now);
+	progress(t, answer->offset, answer->match);
 }
 
 /* So much has gone well: earlier losses count no more. */
@@ -178,45 +189,48 @@ static void forgive(struct dfucast_update *u, uint32_t offset)
 	}
 }
 
-static void stream_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-			  const struct dfucast_smp_pending *request,
-			  const struct dfucast_smp_upload_answer *answer, uint32_t now)
+static void stream_answer(const struct update_turn *t, const struct dfucast_smp_pending *request,
+			  const struct dfucast_smp_upload_answer *answer)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	uint32_t begin = request->offset;
 	uint32_t end = begin + (request->length & UPDATE_LENGTH_MASK);
 	uint32_t offset = answer->offset;
 
 	if (offset > u->sent_max || offset > update_image(plan, u)->image_bytes) {
-		foreign(plan, u);
+		foreign(t);
 	} else if (request->length & UPDATE_OVERTAKEN) {
 		if (offset > u->acked) {
-			progress(plan, u, offset, answer->match, now);
+			progress(t, offset, answer->match);
 		}
 	} else if (offset >= end) {
 		forgive(u, offset);
-		progress(plan, u, offset, answer->match, now);
+		progress(t, offset, answer->match);
 	} else if (offset == begin && offset != 0) {
 		if (!stalled(u)) {
-			go_back(u, offset, now);
-			pause(u, now);
+			go_back(t, offset);
+			pause(t);
 		}
 	} else if (offset > begin) {
 		u->stalls = 0;
 		u->window = 1; /* it takes less than it is given: more in flight would be sent in vain */
-		go_back(u, offset, now);
+		go_back(t, offset);
 	} else if (offset == 0 && u->sent_max >= update_image(plan, u)->image_bytes) {
 		dfucast_update_forget_pending(u);
 		dfucast_update_enter(u, DFUCAST_UPDATE_VERIFY);
 	} else if (offset == 0) {
-		dfucast_update_upload_begin(plan, u, DFUCAST_ERR_NO_PROGRESS);
+		dfucast_update_upload_begin(t, DFUCAST_ERR_NO_PROGRESS);
 	} else if (!stalled(u) && !loses(u, offset)) {
-		go_back(u, offset, now);
+		go_back(t, offset);
 	}
 }
 
 /* Shorter frames, one at a time: first what surely passes, then less; never less than the first chunk's. */
-static void shrink(const struct dfucast_update_plan *plan, struct dfucast_update *u)
+static void shrink(const struct update_turn *t)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
 	uint32_t least = (uint32_t)dfucast_update_first_bytes(plan, u);
 	uint32_t shorter = u->frame_max > u->value_max ? u->value_max : u->frame_max - u->frame_max / 4u;
 
@@ -242,28 +256,30 @@ static enum dfucast_err word_for(const struct dfucast_smp_error *error, bool is_
 }
 
 /* The device said no. */
-static void refused(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-		    const struct dfucast_smp_error *error, uint32_t now)
+static void refused(const struct update_turn *t)
 {
-	if (dfucast_update_says_busy(error)) {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
+	if (dfucast_update_says_busy(t)) {
 		if (stalled(u)) {
 			return;
 		}
-		if (error->rc == DFUCAST_SMP_RC_NO_MEMORY && u->window > 1) {
+		if (t->error.rc == DFUCAST_SMP_RC_NO_MEMORY && u->window > 1) {
 			u->window--; /* its buffers are fewer than it said, or others use them too */
 		}
 		if (u->state == DFUCAST_UPDATE_STREAM) {
-			go_back(u, u->acked, now);
-			pause(u, now);
+			go_back(t, u->acked);
+			pause(t);
 		} else {
-			dfucast_update_arm(u, UPDATE_PAUSE_MS * (u->stalls + 1u), now);
+			dfucast_update_arm(t, UPDATE_PAUSE_MS * (u->stalls + 1u));
 		}
 		return;
 	}
-	if (dfucast_update_says(error, DFUCAST_SMP_RC_CORRUPT) && u->frame_max > u->value_max &&
+	if (dfucast_update_says(t, DFUCAST_SMP_RC_CORRUPT) && u->frame_max > u->value_max &&
 	    u->frame_max > dfucast_update_first_bytes(plan, u) && !stalled(u)) {
-		shrink(plan, u); /* no reassembly there: it took one piece for the whole frame */
-		go_back(u, u->acked, now);
+		shrink(t); /* no reassembly there: it took one piece for the whole frame */
+		go_back(t, u->acked);
 		return;
 	}
 	if (u->state == DFUCAST_UPDATE_ENDED) {
@@ -271,21 +287,23 @@ static void refused(const struct dfucast_update_plan *plan, struct dfucast_updat
 	}
 	/* What it finds in the header it finds before its erase, unless that had to be asked for. */
 	bool untouched = u->state == DFUCAST_UPDATE_FIRST && !update_has(u, UPDATE_AFRESH) && !plan->fresh;
-	enum dfucast_err word = word_for(error, u->state == DFUCAST_UPDATE_FIRST);
+	enum dfucast_err word = word_for(&t->error, u->state == DFUCAST_UPDATE_FIRST);
 
-	dfucast_update_refuse(u, word, error);
+	dfucast_update_refuse(t, word);
 	if (untouched && (word == DFUCAST_ERR_WRONG_SLOT || word == DFUCAST_ERR_DOWNGRADE)) {
 		u->final = DFUCAST_STATE_SKIPPED;
 		u->holds = DFUCAST_HOLDS_AS_BEFORE;
 	}
 }
 
-static void measure(struct dfucast_update *u, uint8_t sequence, uint32_t now)
+static void measure(const struct update_turn *t, uint8_t sequence)
 {
+	struct dfucast_update *u = t->u;
+
 	if (!update_has(u, UPDATE_SAMPLE) || sequence != u->sample_sequence) {
 		return;
 	}
-	uint32_t sample = (uint16_t)(now - u->sample_ms);
+	uint32_t sample = (uint16_t)(t->now - u->sample_ms);
 
 	update_clear(u, UPDATE_SAMPLE);
 	if (sample > UPDATE_RTT_MS_MAX) {
@@ -304,15 +322,14 @@ static void measure(struct dfucast_update *u, uint8_t sequence, uint32_t now)
 	}
 }
 
-void dfucast_update_upload_answer(const struct dfucast_update_plan *plan, struct dfucast_update *u, int index,
-				  const uint8_t *body, size_t length, uint32_t now)
+void dfucast_update_upload_answer(struct update_turn *t, int index, const uint8_t *body, size_t length)
 {
+	struct dfucast_update *u = t->u;
 	struct dfucast_smp_pending request = u->client.pending[index];
 	struct dfucast_smp_upload_answer answer;
-	struct dfucast_smp_error error;
 
-	if (dfucast_smp_upload_decode(body, length, &error, &answer) != 0 ||
-	    (error.rc == 0 && !answer.has_offset)) {
+	if (dfucast_smp_upload_decode(body, length, &t->error, &answer) != 0 ||
+	    (t->error.rc == 0 && !answer.has_offset)) {
 		update_set(u, UPDATE_MALFORMED); /* as if it had not come: the timer decides */
 		return;
 	}
@@ -324,21 +341,21 @@ void dfucast_update_upload_answer(const struct dfucast_update_plan *plan, struct
 		index = 0;
 	}
 	dfucast_smp_client_remove(&u->client, index);
-	measure(u, request.sequence, now);
+	measure(t, request.sequence);
 	if (u->state == DFUCAST_UPDATE_FIRST) {
 		update_clear(u, UPDATE_TIMER | UPDATE_ECHO_DUE);
-		if (error.rc != 0) {
-			refused(plan, u, &error, now);
+		if (t->error.rc != 0) {
+			refused(t);
 		} else {
-			first_answer(plan, u, &answer, now);
+			first_answer(t, &answer);
 		}
 	} else if (u->state == DFUCAST_UPDATE_STREAM && request.offset != 0) {
-		if (error.rc != 0) {
+		if (t->error.rc != 0) {
 			if (!(request.length & UPDATE_OVERTAKEN)) {
-				refused(plan, u, &error, now);
+				refused(t);
 			}
 		} else {
-			stream_answer(plan, u, &request, &answer, now);
+			stream_answer(t, &request, &answer);
 		}
 	}
 }
@@ -358,17 +375,18 @@ void dfucast_update_echo_answer(struct dfucast_update *u)
 	update_set(u, UPDATE_DUE); /* with the same sha it cannot restart what was begun */
 }
 
-void dfucast_update_first_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u, uint32_t now)
+void dfucast_update_first_tick(const struct update_turn *t)
 {
+	struct dfucast_update *u = t->u;
+
 	if (u->client.count == 0 || u->client.pending[0].request != DFUCAST_SMP_REQUEST_IMG_UPLOAD) {
 		update_set(u, UPDATE_DUE); /* a pause is over */
 		return;
 	}
-	if ((int32_t)(now - u->limit_ms) >= 0) {
+	if ((int32_t)(t->now - u->limit_ms) >= 0) {
 		dfucast_update_forget_pending(u);
 		if (++u->retries > 1) {
-			dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_PARAMS, dfucast_update_silence(u),
-						 now);
+			dfucast_update_reconnect(t, DFUCAST_UPDATE_PARAMS, dfucast_update_silence(u));
 			return;
 		}
 		update_set(u, UPDATE_DUE);
@@ -377,16 +395,18 @@ void dfucast_update_first_tick(const struct dfucast_update_plan *plan, struct df
 	if (update_has(u, UPDATE_PROBES) && u->client.count < u->window) {
 		update_set(u, UPDATE_ECHO_DUE);
 	}
-	dfucast_update_arm(u, UPDATE_ECHO_MS, now);
+	dfucast_update_arm(t, UPDATE_ECHO_MS);
 }
 
-void dfucast_update_upload_tick(const struct dfucast_update_plan *plan, struct dfucast_update *u,
-				uint32_t now)
+void dfucast_update_upload_tick(const struct update_turn *t)
 {
+	const struct dfucast_update_plan *plan = t->plan;
+	struct dfucast_update *u = t->u;
+
 	if (update_has(u, UPDATE_PAUSE)) {
 		update_clear(u, UPDATE_PAUSE);
 		if (u->client.count > 0) {
-			dfucast_update_upload_arm(u, now);
+			dfucast_update_upload_arm(t);
 		}
 		return;
 	}
@@ -396,16 +416,16 @@ void dfucast_update_upload_tick(const struct dfucast_update_plan *plan, struct d
 	/* All in flight are lost, or the device is away. */
 	dfucast_update_forget_pending(u);
 	if (++u->retries > update_retries_max(plan) + 2u) {
-		dfucast_update_reconnect(plan, u, DFUCAST_UPDATE_PARAMS, dfucast_update_silence(u), now);
+		dfucast_update_reconnect(t, DFUCAST_UPDATE_PARAMS, dfucast_update_silence(u));
 		return;
 	}
 	if (u->retries > 1 && u->acked <= DFUCAST_IMAGE_HEADER_BYTES) {
 		/* No long frame has ever arrived: no reassembly there, or less room than it says. */
-		shrink(plan, u);
+		shrink(t);
 	}
 	if (u->window > 1 && u->retries > 1) {
 		u->window--;
 	}
-	go_back(u, u->acked, now);
+	go_back(t, u->acked);
 	update_clear(u, UPDATE_TIMER);
 }
