@@ -42,6 +42,7 @@ set(DFUCAST_CORE_SOURCES
   src/update/request.c
   src/update/answer.c
   src/update/upload.c
+  src/update/view.c
   src/update/match.c
   src/update/images.c
   src/update/set.c

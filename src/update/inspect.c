@@ -6,70 +6,35 @@
 #include "update_internal.h"
 #include <string.h>
 
+/* The whole list. */
 struct view {
-	const struct dfucast_smp_slot
-	    *active;                          /* slot of the plan's image number that runs; NULL: none told */
-	const struct dfucast_smp_slot *other; /* the other slot of that image; NULL: nothing listed there */
-	bool active_is_ours;
-	bool other_is_ours;
-	bool foreign_pending; /* something that is not the plan's image starts at the next reset */
-	bool foreign_trial;   /* another image number runs unconfirmed: a reset would revert it */
-	bool armed;           /* the plan's image is pending with no way back */
-	bool ours_pending;
-	bool is_recovery; /* the bootloader answered */
-	bool is_empty;    /* nothing is listed */
+	struct update_view image; /* the plan's */
+	bool foreign_pending;     /* something that is not the plan's image starts at the next reset */
+	bool foreign_trial;       /* another image number runs unconfirmed: a reset would revert it */
+	bool is_recovery;         /* the bootloader answered */
+	bool is_empty;            /* nothing is listed */
 };
 
-static bool is_ours(const struct dfucast_update_plan *plan, const struct dfucast_smp_slot *slot)
-{
-	return slot != NULL && slot->hash != NULL && slot->hash_bytes == plan->hash_bytes &&
-	       memcmp(slot->hash, plan->hash, plan->hash_bytes) == 0;
-}
-
-/*
- * In MCUboot's serial recovery nothing runs: no version of it calls a slot active, and none sends splitStatus.
- * Zephyr sends splitStatus, except with frugal lists; those name the active slot. (`rc` says nothing: recovery sends
- * it beside everything but lists, old servers beside all.)
- */
 static void look(const struct dfucast_update_plan *plan, const struct dfucast_update *u,
 		 const struct dfucast_smp_image_list *list, struct view *view)
 {
 	bool is_single = dfucast_update_mode_is_single(u);
 
 	memset(view, 0, sizeof(*view));
-	view->is_recovery = !list->has_split_status;
+	view->is_recovery = dfucast_update_view_is_recovery(list);
 	view->is_empty = list->count == 0;
 	for (unsigned int i = 0; i < list->count; i++) {
 		const struct dfucast_smp_slot *slot = &list->slots[i];
-		bool same_image = slot->image == plan->image;
-		bool is_active = slot->flags & DFUCAST_SMP_SLOT_ACTIVE;
 
-		if (is_active) {
-			view->is_recovery = false;
-		}
-		if (slot->flags & DFUCAST_SMP_SLOT_PENDING) {
-			if (same_image && is_ours(plan, slot)) {
-				view->ours_pending = true;
-				view->armed = slot->flags & DFUCAST_SMP_SLOT_PERMANENT;
-			} else {
-				view->foreign_pending = true;
-			}
-		}
-		if (!same_image) {
-			if (is_active && !(slot->flags & DFUCAST_SMP_SLOT_CONFIRMED)) {
-				view->foreign_trial = true;
-			}
+		if (slot->image != plan->image) {
+			view->foreign_pending |= (slot->flags & DFUCAST_SMP_SLOT_PENDING) != 0;
+			view->foreign_trial |= dfucast_update_view_is_trial(slot);
 			continue;
 		}
-		if (is_active && view->active == NULL) {
-			view->active = slot;
-		} else if (!is_single ||
-			   slot->slot == 0) { /* whatever lies behind the one slot does not matter */
-			view->other = slot;
-		}
+		/* Whatever lies behind the one slot does not matter. */
+		view->foreign_pending |=
+		    !dfucast_update_view_add(&view->image, &plan->first, slot, !is_single || slot->slot == 0);
 	}
-	view->active_is_ours = is_ours(plan, view->active);
-	view->other_is_ours = is_ours(plan, view->other);
 }
 
 void dfucast_update_leave_recovery(const struct update_turn *t)
@@ -85,30 +50,6 @@ void dfucast_update_leave_recovery(const struct update_turn *t)
 		u->resume = DFUCAST_UPDATE_PARAMS;
 	}
 	dfucast_update_enter(u, DFUCAST_UPDATE_RECOVERY);
-}
-
-void dfucast_update_remember_before(struct dfucast_update *u, const struct dfucast_smp_slot *slot)
-{
-	if (!update_has(u, UPDATE_HAS_BEFORE) &&
-	    dfucast_version_parse(&u->before, slot->version.text, slot->version.length)) {
-		update_set(u, UPDATE_HAS_BEFORE);
-	}
-}
-
-/* What runs now: the plan's image, or the same as before. */
-static void remember_after(struct dfucast_update *u, const struct view *view)
-{
-	struct dfucast_version version;
-
-	update_clear(u, UPDATE_HAS_AFTER | UPDATE_RUNS_OURS);
-	if (view->active_is_ours) {
-		update_set(u, UPDATE_HAS_AFTER | UPDATE_RUNS_OURS);
-	} else if (view->active != NULL && update_has(u, UPDATE_HAS_BEFORE) &&
-		   dfucast_version_parse(&version, view->active->version.text,
-					 view->active->version.length) &&
-		   dfucast_version_compare(&version, &u->before, true) == 0) {
-		update_set(u, UPDATE_HAS_AFTER);
-	}
 }
 
 void dfucast_update_done(struct dfucast_update *u, enum dfucast_holds holds)
@@ -165,7 +106,7 @@ static bool starts_unlisted(const struct dfucast_update *u)
 /* Without a trial nothing has to be confirmed, and some servers never say that it is. */
 static bool is_confirmed(const struct dfucast_update *u, const struct view *view)
 {
-	return view->active->flags & DFUCAST_SMP_SLOT_CONFIRMED || update_has(u, UPDATE_IN_PLACE) ||
+	return view->image.active->flags & DFUCAST_SMP_SLOT_CONFIRMED || update_has(u, UPDATE_IN_PLACE) ||
 	       u->boot_mode == DFUCAST_BOOT_DIRECT_XIP;
 }
 
@@ -177,8 +118,8 @@ static void found_running(const struct update_turn *t, const struct view *view)
 	if (u->attempts == 0) {
 		update_set(u, UPDATE_SKIPPED);
 	}
-	dfucast_update_remember_before(u, view->active);
-	remember_after(u, view);
+	dfucast_update_remember_before(u, view->image.active);
+	dfucast_update_remember_after(u, &view->image);
 	if (is_confirmed(u, view)) {
 		dfucast_update_done(u, DFUCAST_HOLDS_IMAGE);
 	} else {
@@ -191,7 +132,7 @@ static bool can_write_in_place(struct dfucast_update *u, const struct view *view
 {
 	bool is_single = dfucast_update_mode_is_single(u);
 
-	if (is_single ? view->is_recovery : view->active != NULL && view->active->slot == 1) {
+	if (is_single ? view->is_recovery : view->image.active != NULL && view->image.active->slot == 1) {
 		return true;
 	}
 	dfucast_update_end(u, DFUCAST_STATE_SKIPPED,
@@ -206,7 +147,7 @@ static bool ends_untouched(const struct update_turn *t, const struct view *view)
 	struct dfucast_update *u = t->u;
 	bool in_place = update_has(u, UPDATE_IN_PLACE);
 	/* What the image would replace: in place also an empty slot. */
-	const struct dfucast_smp_slot *replaced = in_place ? view->other : view->active;
+	const struct dfucast_smp_slot *replaced = in_place ? view->image.other : view->image.active;
 
 	if (in_place && !can_write_in_place(u, view)) {
 		return true;
@@ -218,8 +159,8 @@ static bool ends_untouched(const struct update_turn *t, const struct view *view)
 	if (replaced != NULL) {
 		dfucast_update_remember_before(u, replaced);
 	}
-	enum dfucast_err why =
-	    dfucast_update_mode_refuses(plan, u, view->active != NULL ? 1u - view->active->slot : 0);
+	enum dfucast_err why = dfucast_update_mode_refuses(
+	    plan, u, view->image.active != NULL ? 1u - view->image.active->slot : 0);
 
 	if (why == DFUCAST_ERR_OK && !plan->allow_downgrade && replaced != NULL &&
 	    (!update_has(u, UPDATE_HAS_BEFORE) /* cannot be read: no proof either */ ||
@@ -260,7 +201,7 @@ static void inspect(const struct update_turn *t, const struct view *view)
 
 	if (view->is_recovery && update_has(u, UPDATE_MODE_UNKNOWN) /* it knows no bootloader info */ &&
 	    !dfucast_update_mode_is_single(u)) {
-		if (view->foreign_pending || view->ours_pending || view->is_empty) {
+		if (view->foreign_pending || view->image.ours_pending || view->is_empty) {
 			/* The reset that would free it would also start an image; or there is none that it could start, if this is
 			 * serial recovery at all: an empty list says too little to reset a device for. */
 			dfucast_update_fail(u, view->foreign_pending ? DFUCAST_ERR_FOREIGN_PENDING
@@ -270,25 +211,27 @@ static void inspect(const struct update_turn *t, const struct view *view)
 		dfucast_update_leave_recovery(t);
 		return;
 	}
-	if (view->active == NULL && !update_has(u, UPDATE_IN_PLACE)) {
+	if (view->image.active == NULL && !update_has(u, UPDATE_IN_PLACE)) {
 		/* Which slot runs is not known: touch nothing. A server built for one image lists no other, and would write what
 		 * it is sent over that one. */
-		dfucast_update_fail(u, plan->image != 0 && view->other == NULL ? DFUCAST_ERR_NO_SUCH_IMAGE
-									       : DFUCAST_ERR_NOT_LISTED);
+		dfucast_update_fail(u, plan->image != 0 && view->image.other == NULL
+					   ? DFUCAST_ERR_NO_SUCH_IMAGE
+					   : DFUCAST_ERR_NOT_LISTED);
 		return;
 	}
 	/* What the image would replace: in place that is another slot than the one that answers. */
 	static const struct dfucast_smp_slot nothing = {.version = {.text = ""}};
-	const struct dfucast_smp_slot *replaced = update_has(u, UPDATE_IN_PLACE) ? view->other : view->active;
+	const struct dfucast_smp_slot *replaced =
+	    update_has(u, UPDATE_IN_PLACE) ? view->image.other : view->image.active;
 
 	if (plan->matcher != NULL &&
-	    !plan->matcher->is_meant(t, replaced != NULL ? replaced : &nothing, view->active_is_ours)) {
+	    !plan->matcher->is_meant(t, replaced != NULL ? replaced : &nothing, view->image.active_is_ours)) {
 		return;
 	}
 	if (!update_has(u, UPDATE_IN_PLACE)) {
-		dfucast_update_remember_before(u, view->active);
+		dfucast_update_remember_before(u, view->image.active);
 	}
-	if (view->foreign_pending && !(plan->replace_pending && !view->active_is_ours)) {
+	if (view->foreign_pending && !(plan->replace_pending && !view->image.active_is_ours)) {
 		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_PENDING);
 		return;
 	}
@@ -296,7 +239,7 @@ static void inspect(const struct update_turn *t, const struct view *view)
 		dfucast_update_fail(u, DFUCAST_ERR_FOREIGN_TRIAL);
 		return;
 	}
-	if (view->active_is_ours) {
+	if (view->image.active_is_ours) {
 		found_running(t, view);
 		return;
 	}
@@ -307,8 +250,8 @@ static void inspect(const struct update_turn *t, const struct view *view)
 		update_set(u, UPDATE_FRESH); /* once: a broken link must not erase what this run sent */
 	}
 	u->acked = 0;
-	if (view->other_is_ours && !update_has(u, UPDATE_FRESH)) {
-		if (view->armed && plan->mode != DFUCAST_MODE_CONFIRM && !starts_unasked(u)) {
+	if (view->image.other_is_ours && !update_has(u, UPDATE_FRESH)) {
+		if (view->image.armed && plan->mode != DFUCAST_MODE_CONFIRM && !starts_unasked(u)) {
 			/* Somebody armed it without a way back: that was not this plan's choice. */
 			dfucast_update_fail(u, DFUCAST_ERR_ARMED);
 			return;
@@ -316,7 +259,7 @@ static void inspect(const struct update_turn *t, const struct view *view)
 		if (u->attempts == 0) {
 			update_set(u, UPDATE_SKIPPED);
 		}
-		u->holds = view->ours_pending ? DFUCAST_HOLDS_PENDING : DFUCAST_HOLDS_STAGED;
+		u->holds = view->image.ours_pending ? DFUCAST_HOLDS_PENDING : DFUCAST_HOLDS_STAGED;
 		u->acked = plan->image_bytes;
 	}
 	dfucast_update_begin_work(t, false);
@@ -328,24 +271,24 @@ static void check_verify(const struct update_turn *t, const struct view *view)
 	struct dfucast_update *u = t->u;
 
 	/* A serial recovery that found nothing to start lists nothing afterwards either (measured). */
-	bool is_mute = dfucast_update_mode_is_single(u) && view->other == NULL;
+	bool is_mute = dfucast_update_mode_is_single(u) && view->image.other == NULL;
 
-	if (!view->other_is_ours && !is_mute) {
+	if (!view->image.other_is_ours && !is_mute) {
 		/* A lost session, or something else in the slot. */
 		dfucast_update_upload_afresh(u, DFUCAST_ERR_NOT_LISTED);
 		return;
 	}
 	u->acked = plan->image_bytes;
 	update_clear(u, UPDATE_SELF_STARTS);
-	if (update_has(u, UPDATE_IN_PLACE) || (starts_unasked(u) && view->armed)) {
+	if (update_has(u, UPDATE_IN_PLACE) || (starts_unasked(u) && view->image.armed)) {
 		update_set(u, UPDATE_SELF_STARTS);
 	}
 	/* RAM load may start it unasked and list nothing pending: that is known only once it has been asked to mark it. */
-	bool may_start =
-	    view->ours_pending || update_has(u, UPDATE_SELF_STARTS) || u->boot_mode == DFUCAST_BOOT_RAM_LOAD;
+	bool may_start = view->image.ours_pending || update_has(u, UPDATE_SELF_STARTS) ||
+			 u->boot_mode == DFUCAST_BOOT_RAM_LOAD;
 
 	u->holds = may_start ? DFUCAST_HOLDS_PENDING : DFUCAST_HOLDS_STAGED;
-	if (u->boot_mode == DFUCAST_BOOT_DIRECT_XIP && !view->ours_pending) {
+	if (u->boot_mode == DFUCAST_BOOT_DIRECT_XIP && !view->image.ours_pending) {
 		/* Higher by its build number alone, which does not count there. */
 		dfucast_update_fail(u, DFUCAST_ERR_NOT_NEWER);
 	} else if (plan->mode == DFUCAST_MODE_UPLOAD) {
@@ -363,10 +306,11 @@ static bool may_reset(const struct dfucast_update_plan *plan, const struct dfuca
 		return false;
 	}
 	if (starts_unlisted(u)) {
-		return view->other_is_ours || (dfucast_update_mode_is_single(u) && view->other == NULL);
+		return view->image.other_is_ours ||
+		       (dfucast_update_mode_is_single(u) && view->image.other == NULL);
 	}
-	return view->ours_pending &&
-	       (!view->armed || plan->mode == DFUCAST_MODE_CONFIRM || starts_unasked(u));
+	return view->image.ours_pending &&
+	       (!view->image.armed || plan->mode == DFUCAST_MODE_CONFIRM || starts_unasked(u));
 }
 
 bool dfucast_update_asks_again(const struct update_turn *t)
@@ -414,19 +358,19 @@ static void not_running(const struct update_turn *t, const struct view *view, bo
 	/* With revert, both a refused image and one that ran and was not confirmed are erased. */
 	bool erases = dfucast_update_mode_takes_highest(u) && !update_has(u, UPDATE_SELF_STARTS);
 
-	if (view->active == NULL) {
+	if (view->image.active == NULL) {
 		/* It does not say what runs: no end can be told from that. */
 		if (!dfucast_update_asks_again(t)) {
 			dfucast_update_fail(u, DFUCAST_ERR_NOT_LISTED);
 		}
 		return;
 	}
-	if (view->ours_pending || (starts_unlisted(u) && view->other_is_ours)) {
+	if (view->image.ours_pending || (starts_unlisted(u) && view->image.other_is_ours)) {
 		still_there(t, view);
 		return;
 	}
 	u->holds = DFUCAST_HOLDS_AS_BEFORE;
-	if (ran || (view->other != NULL && !update_has(u, UPDATE_SELF_STARTS))) {
+	if (ran || (view->image.other != NULL && !update_has(u, UPDATE_SELF_STARTS))) {
 		dfucast_update_end(u, DFUCAST_STATE_REVERTED, DFUCAST_ERR_REVERTED);
 	} else if (update_has(u, UPDATE_SKIPPED)) {
 		/* What it held was not sent in this run: send it all, once. */
@@ -443,15 +387,15 @@ static void check_return(const struct update_turn *t, const struct view *view)
 	struct dfucast_update *u = t->u;
 
 	/* An empty list says too little to reset a device for: ask again. */
-	if (view->is_recovery && view->other != NULL && !view->foreign_pending) {
+	if (view->is_recovery && view->image.other != NULL && !view->foreign_pending) {
 		u->resume = DFUCAST_UPDATE_RETURN;
 		dfucast_update_leave_recovery(t);
 		return;
 	}
 	bool ran = update_has(u, UPDATE_RUNS_OURS);
 
-	remember_after(u, view);
-	if (!view->active_is_ours) {
+	dfucast_update_remember_after(u, &view->image);
+	if (!view->image.active_is_ours) {
 		not_running(t, view, ran);
 		return;
 	}
@@ -490,10 +434,10 @@ static void check_pending(const struct update_turn *t, const struct view *view)
 	const struct dfucast_update_plan *plan = t->plan;
 	struct dfucast_update *u = t->u;
 
-	if (dfucast_update_was_refused(u, view->active_is_ours || view->ours_pending)) {
+	if (dfucast_update_was_refused(u, view->image.active_is_ours || view->image.ours_pending)) {
 		return;
 	}
-	if (view->active_is_ours) {
+	if (view->image.active_is_ours) {
 		check_return(t, view); /* it reset by itself meanwhile */
 		return;
 	}

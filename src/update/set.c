@@ -7,19 +7,9 @@
 #include "update_internal.h"
 #include <string.h>
 
-/* One of the plan's images in the list. */
-struct view {
-	const struct dfucast_smp_slot *active; /* slot of the image's number that runs; NULL: none told */
-	const struct dfucast_smp_slot *other;  /* the other slot of that number; NULL: nothing listed there */
-	bool active_is_ours;
-	bool other_is_ours;
-	bool armed; /* it is pending with no way back */
-	bool ours_pending;
-};
-
 /* The whole list. */
 struct views {
-	struct view images[1 + DFUCAST_UPDATE_MORE_MAX]; /* in the plan's order */
+	struct update_view images[1 + DFUCAST_UPDATE_MORE_MAX]; /* in the plan's order */
 	unsigned int count;
 	bool foreign_pending; /* something that is not the plan's starts at the next reset */
 	bool foreign_trial;   /* another image number runs unconfirmed: a reset would revert it */
@@ -32,90 +22,45 @@ struct views {
 	bool is_empty;        /* nothing is listed */
 };
 
-static bool is_ours(const struct dfucast_update_image *image, const struct dfucast_smp_slot *slot)
-{
-	return slot != NULL && slot->hash != NULL && slot->hash_bytes == image->hash_bytes &&
-	       memcmp(slot->hash, image->hash, image->hash_bytes) == 0;
-}
-
 static void look_at(const struct dfucast_update_plan *plan, const struct dfucast_smp_slot *slot,
 		    struct views *views)
 {
-	bool is_active = slot->flags & DFUCAST_SMP_SLOT_ACTIVE;
-	bool is_pending = slot->flags & DFUCAST_SMP_SLOT_PENDING;
 	unsigned int i = 0;
 
 	while (i < views->count && dfucast_update_image(plan, i)->image != slot->image) {
 		i++;
 	}
 	if (i == views->count) { /* none of the plan's numbers */
-		views->foreign_pending |= is_pending;
-		views->foreign_trial |= is_active && !(slot->flags & DFUCAST_SMP_SLOT_CONFIRMED);
-		return;
-	}
-	struct view *view = &views->images[i];
-
-	if (is_pending && is_ours(dfucast_update_image(plan, i), slot)) {
-		view->ours_pending = true;
-		view->armed = slot->flags & DFUCAST_SMP_SLOT_PERMANENT;
-		views->any_pending = true;
-	} else if (is_pending) {
-		views->foreign_pending = true;
-	}
-	if (is_active && view->active == NULL) {
-		view->active = slot;
+		views->foreign_pending |= (slot->flags & DFUCAST_SMP_SLOT_PENDING) != 0;
+		views->foreign_trial |= dfucast_update_view_is_trial(slot);
 	} else {
-		view->other = slot;
+		views->foreign_pending |=
+		    !dfucast_update_view_add(&views->images[i], dfucast_update_image(plan, i), slot, true);
+		views->any_pending |= views->images[i].ours_pending;
 	}
 }
 
-/*
- * In MCUboot's serial recovery nothing runs: no version of it calls a slot active, and none sends splitStatus.
- * Zephyr sends splitStatus, except with frugal lists; those name the active slot. (`rc` says nothing: recovery sends
- * it beside everything but lists, old servers beside all.)
- */
 static void look(const struct dfucast_update_plan *plan, const struct dfucast_smp_image_list *list,
 		 struct views *views)
 {
 	memset(views, 0, sizeof(*views));
 	views->count = dfucast_update_image_count(plan);
-	views->is_recovery = !list->has_split_status;
+	views->is_recovery = dfucast_update_view_is_recovery(list);
 	views->is_empty = list->count == 0;
 	for (unsigned int i = 0; i < list->count; i++) {
-		views->is_recovery &= !(list->slots[i].flags & DFUCAST_SMP_SLOT_ACTIVE);
 		look_at(plan, &list->slots[i], views);
 	}
 	views->all_ours = true;
 	views->all_confirmed = true;
 	for (unsigned int i = 0; i < views->count; i++) {
-		struct view *view = &views->images[i];
-
-		view->active_is_ours = is_ours(dfucast_update_image(plan, i), view->active);
-		view->other_is_ours = is_ours(dfucast_update_image(plan, i), view->other);
-		views->all_ours &= view->active_is_ours;
+		const struct update_view *view = &views->images[i];
 		bool confirmed =
 		    view->active != NULL && (view->active->flags & DFUCAST_SMP_SLOT_CONFIRMED) != 0;
 
+		views->all_ours &= view->active_is_ours;
 		views->any_ours |= view->active_is_ours;
 		views->all_confirmed &= confirmed;
 		views->ours_on_trial |= view->active_is_ours && !confirmed;
-	}
-}
-
-/* What runs now: the plan's image, or the same as before. */
-static void remember_after(struct dfucast_update *u, const struct views *views)
-{
-	const struct view *view = &views->images[0];
-	struct dfucast_version version;
-
-	update_clear(u, UPDATE_HAS_AFTER | UPDATE_RUNS_OURS);
-	if (view->active_is_ours) {
-		update_set(u, UPDATE_HAS_AFTER | UPDATE_RUNS_OURS);
-	} else if (view->active != NULL && update_has(u, UPDATE_HAS_BEFORE) &&
-		   dfucast_version_parse(&version, view->active->version.text,
-					 view->active->version.length) &&
-		   dfucast_version_compare(&version, &u->before, true) == 0) {
-		update_set(u, UPDATE_HAS_AFTER);
 	}
 }
 
@@ -204,7 +149,7 @@ static bool forbidden(const struct update_turn *t, const struct views *views)
 	}
 	for (unsigned int i = 0; i < views->count; i++) {
 		const struct dfucast_update_image *image = dfucast_update_image(plan, i);
-		const struct view *view = &views->images[i];
+		const struct update_view *view = &views->images[i];
 		struct dfucast_version runs;
 
 		if (view->active_is_ours) {
@@ -269,7 +214,7 @@ static void inspect(const struct update_turn *t, const struct views *views)
 {
 	const struct dfucast_update_plan *plan = t->plan;
 	struct dfucast_update *u = t->u;
-	const struct view *first = &views->images[0];
+	const struct update_view *first = &views->images[0];
 
 	if (u->boot_mode == DFUCAST_BOOT_OVERWRITE && !plan->allow_no_revert &&
 	    plan->mode != DFUCAST_MODE_UPLOAD) {
@@ -309,7 +254,7 @@ static void inspect(const struct update_turn *t, const struct views *views)
 		update_set(u, UPDATE_SKIPPED);
 	}
 	if (views->all_ours) {
-		remember_after(u, views);
+		dfucast_update_remember_after(u, &views->images[0]);
 		if (views->all_confirmed) {
 			dfucast_update_done(u, DFUCAST_HOLDS_IMAGE);
 		} else {
@@ -367,7 +312,7 @@ static bool may_reset(const struct dfucast_update_plan *plan, const struct views
 		   !views->ours_on_trial; /* which a reset would take back */
 
 	for (unsigned int i = 0; i < views->count; i++) {
-		const struct view *view = &views->images[i];
+		const struct update_view *view = &views->images[i];
 
 		/* Another image than 0 cannot be confirmed after the reset: where the plan makes it stay, it must be marked so. */
 		bool stays = plan->mode == DFUCAST_MODE_CONFIRM && dfucast_update_image(plan, i)->image != 0;
@@ -383,7 +328,7 @@ static void not_running(const struct update_turn *t, const struct views *views)
 {
 	const struct dfucast_update_plan *plan = t->plan;
 	struct dfucast_update *u = t->u;
-	const struct view *lost = &views->images[0]; /* the first that does not run */
+	const struct update_view *lost = &views->images[0]; /* the first that does not run */
 
 	while (lost->active_is_ours) {
 		lost++;
@@ -430,7 +375,7 @@ static void check_return(const struct update_turn *t, const struct views *views)
 		dfucast_update_leave_recovery(t);
 		return;
 	}
-	remember_after(u, views);
+	dfucast_update_remember_after(u, &views->images[0]);
 	if (!views->all_ours) {
 		not_running(t, views);
 		return;
@@ -463,7 +408,7 @@ static void check_pending(const struct update_turn *t, const struct views *views
 	}
 	/* Image 0 comes last: a server may refuse to make another image permanent (rc 32), and then none is marked. */
 	for (unsigned int i = u->image; i-- > 0;) {
-		const struct view *view = &views->images[i];
+		const struct update_view *view = &views->images[i];
 
 		if (view->other_is_ours && !view->active_is_ours && !view->ours_pending) {
 			all_acked(t, i);

@@ -6,6 +6,7 @@
  *   request.c   which frame to send next, and its bytes
  *   answer.c    answers to everything but uploads
  *   inspect.c   what an image list means, before and after the reset
+ *   view.c      one image in a list
  *   match.c     whether the device is one of those that are meant
  *   mode.c      what the bootloader's mode asks of image and plan
  *   images.c    the plan's images in the stream
@@ -218,10 +219,30 @@ void dfucast_update_leave_recovery(const struct update_turn *t);
 /* Exactly what the plan means starts at the next reset: what comes before that reset, or the end. */
 void dfucast_update_found_marked(const struct update_turn *t);
 void dfucast_update_done(struct dfucast_update *u, enum dfucast_holds holds);
-/* What ran before this update, from the first list. */
-void dfucast_update_remember_before(struct dfucast_update *u, const struct dfucast_smp_slot *slot);
 /* The same list once more after a pause. @return false: the device's time to return is over. */
 bool dfucast_update_asks_again(const struct update_turn *t);
+
+/* view.c */
+/* One of the plan's images in the list; zero-initialise. */
+struct update_view {
+	const struct dfucast_smp_slot *active; /* slot of the image's number that runs; NULL: none told */
+	const struct dfucast_smp_slot *other;  /* the other slot of that number; NULL: nothing listed there */
+	bool active_is_ours;
+	bool other_is_ours;
+	bool armed; /* it is pending with no way back */
+	bool ours_pending;
+};
+/* Adds a slot of the image's number; `may_be_other`: the image could go there. False: what is pending there is not ours. */
+bool dfucast_update_view_add(struct update_view *view, const struct dfucast_update_image *image,
+			     const struct dfucast_smp_slot *slot, bool may_be_other);
+/* It runs and is not confirmed: a reset would revert it. */
+bool dfucast_update_view_is_trial(const struct dfucast_smp_slot *slot);
+/* The bootloader answered. */
+bool dfucast_update_view_is_recovery(const struct dfucast_smp_image_list *list);
+/* What ran before this update, from the first list. */
+void dfucast_update_remember_before(struct dfucast_update *u, const struct dfucast_smp_slot *slot);
+/* What runs now, if it is the plan's image, or the same as before. */
+void dfucast_update_remember_after(struct dfucast_update *u, const struct update_view *view);
 
 /* set.c: the same as dfucast_update_judge(), for a plan with several images. */
 struct dfucast_update_set {
