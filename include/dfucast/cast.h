@@ -88,7 +88,7 @@ struct dfucast_cast {
 	bool image_verified;
 	bool streaming; /**< a pass runs */
 	bool held;      /**< somebody held the others back at the last look */
-	bool paused;
+	uint8_t paused; /**< phases (consumer.h) that rest in a pause, a bit each; 0: no pause */
 	bool commanded; /**< still waits for dfucast_cast_activate() */
 	uint16_t passes;
 	uint16_t activated; /**< activations begun */

@@ -16,23 +16,25 @@ extern "C" {
 
 struct dfucast_ring {
 	uint8_t *memory;
-	uint32_t size;  /**< bytes, any number >= 1 */
-	uint32_t tail;  /**< image offset of the first byte held */
-	uint32_t head;  /**< image offset after the last byte held; head - tail <= size */
-	uint32_t start; /**< index in memory of the byte at `tail` */
+	uint32_t size; /**< bytes, any number >= 1 */
+	uint32_t tail; /**< image offset of the first byte held */
+	uint32_t head; /**< image offset after the last byte held; head - tail <= size */
+	uint32_t
+	    origin; /**< image offset of the first byte written when it was last empty; at index 0 of memory */
 	uint32_t wraps; /**< times writing came to the end of memory, for tests and reports */
 };
 
 void dfucast_ring_init(struct dfucast_ring *ring, uint8_t *memory, uint32_t size);
-/** Empties it and begins again at @p offset. */
-void dfucast_ring_restart(struct dfucast_ring *ring, uint32_t offset);
-uint32_t dfucast_ring_free(const struct dfucast_ring *ring);
+/** Begins at @p offset from now on: keeps what it holds from there on; outside [tail, head]: empties it. */
+void dfucast_ring_move(struct dfucast_ring *ring, uint32_t offset);
+static inline uint32_t dfucast_ring_free(const struct dfucast_ring *ring)
+{
+	return ring->size - (ring->head - ring->tail);
+}
 /** Appends at the head; takes at most what is free. @return bytes taken */
 uint32_t dfucast_ring_write(struct dfucast_ring *ring, const uint8_t *bytes, uint32_t length);
 /** Copies [offset, offset + length), which must lie within [tail, head). */
 void dfucast_ring_read(const struct dfucast_ring *ring, uint32_t offset, uint8_t *buffer, uint32_t length);
-/** Drops what lies below @p offset; at most up to the head. */
-void dfucast_ring_drop(struct dfucast_ring *ring, uint32_t offset);
 
 #ifdef __cplusplus
 }

@@ -10,32 +10,52 @@
 #define RETRY_MS_FIRST 100u
 #define RETRY_SHIFT_MAX 5u
 
-void *dfucast_cast_device(const struct dfucast_cast *cast, unsigned int index)
+static void *device_at(const struct dfucast_cast *cast, unsigned int index)
 {
 	return (uint8_t *)cast->config.devices + (size_t)index * cast->config.device_bytes;
 }
 
-enum dfucast_phase dfucast_cast_phase(const struct dfucast_cast *cast, unsigned int index)
+bool dfucast_cast_walk(const struct dfucast_cast *cast, unsigned int phases, struct cast_seat *seat)
 {
-	return cast->config.consumer->phase(cast->config.plan, dfucast_cast_device(cast, index));
+	while (seat->next < cast->config.count) {
+		seat->target = &cast->config.targets[seat->next];
+		seat->device = device_at(cast, seat->next);
+		seat->next++;
+		seat->phase = 1u << cast->config.consumer->phase(cast->config.plan, seat->device);
+		if (seat->phase & phases) {
+			return true;
+		}
+	}
+	return false;
 }
 
-void dfucast_cast_stop_device(struct dfucast_cast *cast, unsigned int index, enum dfucast_err why)
+void dfucast_cast_stop_phases(struct dfucast_cast *cast, unsigned int phases, enum dfucast_err why)
 {
-	cast->config.consumer->stop(cast->config.plan, dfucast_cast_device(cast, index), why);
+	struct cast_seat seat;
+
+	for (seat.next = 0; dfucast_cast_walk(cast, phases, &seat);) {
+		cast->config.consumer->stop(cast->config.plan, seat.device, why);
+	}
+}
+
+bool dfucast_cast_ring_is_full(const struct dfucast_cast *cast)
+{
+	uint32_t room = dfucast_ring_free(&cast->ring);
+
+	return room == 0 ||
+	       (room < cast->config.source_bytes && room < cast->config.image_bytes - cast->ring.head);
 }
 
 unsigned int dfucast_cast_slots_held(const struct dfucast_cast *cast)
 {
+	struct cast_seat seat;
 	unsigned int held = 0;
 
-	for (unsigned int i = 0; i < cast->config.count; i++) {
-		const struct dfucast_cast_target *target = &cast->config.targets[i];
-		enum dfucast_phase phase = dfucast_cast_phase(cast, i);
-		bool needs = phase != DFUCAST_PHASE_IDLE && phase != DFUCAST_PHASE_ENDED &&
-			     !(target->flags & CAST_PARKED);
+	for (seat.next = 0; dfucast_cast_walk(cast, CAST_ANY_PHASE, &seat);) {
+		bool needs = !(seat.phase & (CAST_PHASE(IDLE) | CAST_PHASE(ENDED))) &&
+			     !(seat.target->flags & CAST_PARKED);
 
-		held += needs || target->link != CAST_LINK_DOWN;
+		held += needs || seat.target->link != CAST_LINK_DOWN;
 	}
 	return held;
 }
@@ -49,28 +69,23 @@ static void admit(struct dfucast_cast *cast, uint32_t now)
 {
 	unsigned int holders = dfucast_cast_slots_held(cast);
 	unsigned int idle = 0; /* cannot be started now */
+	struct cast_seat seat;
 
-	for (unsigned int i = 0; i < cast->config.count; i++) {
-		if (dfucast_cast_phase(cast, i) != DFUCAST_PHASE_IDLE) {
-			continue;
-		}
+	for (seat.next = 0; dfucast_cast_walk(cast, CAST_PHASE(IDLE), &seat);) {
 		if (holders < cast->config.links_max) {
 			holders++;
-			cast->config.targets[i].retry_ms = now;
-			cast->config.consumer->start(cast->config.plan, dfucast_cast_device(cast, i), now);
+			seat.target->retry_ms = now;
+			cast->config.consumer->start(cast->config.plan, seat.device, now);
 		} else {
 			idle++;
 		}
 	}
-	for (unsigned int i = 0; i < cast->config.count && idle > 0; i++) {
-		struct dfucast_cast_target *target = &cast->config.targets[i];
-		enum dfucast_phase phase = dfucast_cast_phase(cast, i);
-
-		if (phase == DFUCAST_PHASE_VERIFIED) {
-			target->flags |= CAST_PARKED;
+	for (seat.next = 0;
+	     idle > 0 && dfucast_cast_walk(cast, CAST_PHASE(VERIFIED) | CAST_PHASE(ENDED), &seat);) {
+		if (seat.phase & CAST_PHASE(VERIFIED)) {
+			seat.target->flags |= CAST_PARKED;
 		}
-		if ((phase == DFUCAST_PHASE_VERIFIED || phase == DFUCAST_PHASE_ENDED) &&
-		    target->link != CAST_LINK_DOWN) {
+		if (seat.target->link != CAST_LINK_DOWN) {
 			idle--; /* gets this one's slot when its link is closed */
 		}
 	}
@@ -78,17 +93,22 @@ static void admit(struct dfucast_cast *cast, uint32_t now)
 
 static void run(struct dfucast_cast *cast, uint32_t now)
 {
-	uint32_t elapsed = now - cast->run_ms;
-
+	if (!cast->paused) {
+		dfucast_cast_stream_run(cast, now);
+		dfucast_cast_gate_run(cast, now);
+		if (cast->started) {
+			admit(cast, now);
+		}
+	}
 	cast->run_ms = now;
-	if (cast->paused) {
-		return;
-	}
-	dfucast_cast_stream_run(cast, elapsed, now);
-	dfucast_cast_gate_run(cast, now);
-	if (cast->started) {
-		admit(cast, now);
-	}
+}
+
+/* What is charged is counted in 16 bits. */
+static uint32_t patience(uint32_t ms, uint32_t fallback)
+{
+	uint32_t chosen = ms > 0 ? ms : fallback;
+
+	return chosen < 60000u ? chosen : 60000u;
 }
 
 void dfucast_cast_init(struct dfucast_cast *cast, const struct dfucast_cast_config *config)
@@ -104,15 +124,8 @@ void dfucast_cast_init(struct dfucast_cast *cast, const struct dfucast_cast_conf
 	if (cast->config.max_failed == 0) {
 		cast->config.max_failed = 1;
 	}
-	if (cast->config.straggle_ms == 0) {
-		cast->config.straggle_ms = 500;
-	}
-	if (cast->config.erase_ms == 0) {
-		cast->config.erase_ms = 15000;
-	}
-	/* What is charged is counted in 16 bits. */
-	cast->config.straggle_ms = cast->config.straggle_ms < 60000u ? cast->config.straggle_ms : 60000u;
-	cast->config.erase_ms = cast->config.erase_ms < 60000u ? cast->config.erase_ms : 60000u;
+	cast->config.straggle_ms = patience(config->straggle_ms, 500);
+	cast->config.erase_ms = patience(config->erase_ms, 15000);
 	cast->commanded = config->commanded;
 	memset(config->targets, 0, sizeof(*config->targets) * config->count);
 	dfucast_ring_init(&cast->ring, config->ring, config->ring_bytes);
@@ -147,15 +160,10 @@ void dfucast_cast_set_links_max(struct dfucast_cast *cast, uint16_t links_max, u
 
 /* ---- pause ---- */
 
-/* A pause stops this device: its activation has not begun, or is over. */
-static bool rests(const struct dfucast_cast *cast, unsigned int index)
-{
-	return cast->paused && dfucast_cast_phase(cast, index) != DFUCAST_PHASE_ACTIVATING;
-}
-
 void dfucast_cast_pause(struct dfucast_cast *cast, uint32_t now)
 {
-	cast->paused = true;
+	/* Everybody whose activation has not begun, or is over. */
+	cast->paused = CAST_ANY_PHASE & ~CAST_PHASE(ACTIVATING);
 	run(cast, now);
 }
 
@@ -164,18 +172,17 @@ void dfucast_cast_resume(struct dfucast_cast *cast, uint32_t now)
 	if (!cast->paused) {
 		return;
 	}
-	for (unsigned int i = 0; i < cast->config.count; i++) {
-		struct dfucast_cast_target *target = &cast->config.targets[i];
+	struct cast_seat seat;
 
-		if (rests(cast, i) && target->link == CAST_LINK_DOWN) {
+	for (seat.next = 0; dfucast_cast_walk(cast, cast->paused, &seat);) {
+		if (seat.target->link == CAST_LINK_DOWN) {
 			/* Once more, so that its patience begins now and not when the pause began. */
-			cast->config.consumer->link_down(cast->config.plan, dfucast_cast_device(cast, i),
-							 DFUCAST_ERR_OK, now);
-			target->retry_ms = now;
-			target->opens = 0;
+			cast->config.consumer->link_down(cast->config.plan, seat.device, DFUCAST_ERR_OK, now);
+			seat.target->retry_ms = now;
+			seat.target->opens = 0;
 		}
 	}
-	cast->paused = false;
+	cast->paused = 0;
 	cast->held = false;
 	run(cast, now);
 }
@@ -215,78 +222,55 @@ uint32_t dfucast_cast_feed(struct dfucast_cast *cast, uint32_t offset, const uin
 
 /* ---- links ---- */
 
-/* The target of a link, or NULL: of an older generation. */
-static struct dfucast_cast_target *target_of(const struct dfucast_cast *cast, struct dfucast_link link)
-{
-	if (link.target >= cast->config.count) {
-		return NULL;
-	}
-	struct dfucast_cast_target *target = &cast->config.targets[link.target];
+/* Sets of states of a link, a bit each. */
+#define LINK(name) (1u << CAST_LINK_##name)
+#define LINKS_LIVE (LINK(UP) | LINK(RESYNCING))
 
-	return target->generation == link.generation ? target : NULL;
+/* @return false: the link is of an older generation, or in none of these states: what happened is dropped. */
+static bool find(const struct dfucast_cast *cast, struct dfucast_link link, unsigned int states,
+		 struct cast_seat *seat)
+{
+	seat->next = link.target;
+	return dfucast_cast_walk(cast, CAST_ANY_PHASE, seat) && seat->target->generation == link.generation &&
+	       (states >> seat->target->link & 1u);
 }
 
-/* The target of a live link, or NULL: closed, being closed, or of an older generation. */
-static struct dfucast_cast_target *live(const struct dfucast_cast *cast, struct dfucast_link link)
+static bool wants_link(const struct dfucast_cast *cast, const struct cast_seat *seat)
 {
-	struct dfucast_cast_target *target = target_of(cast, link);
-
-	if (target == NULL || (target->link != CAST_LINK_UP && target->link != CAST_LINK_RESYNCING)) {
-		return NULL;
-	}
-	return target;
+	return !(seat->target->flags & (CAST_PARKED | CAST_CUT)) && !(seat->phase & cast->paused) &&
+	       cast->config.consumer->wants_link(cast->config.plan, seat->device);
 }
 
-static bool wants_link(const struct dfucast_cast *cast, unsigned int index)
+static bool request_for(struct dfucast_cast *cast, const struct cast_seat *seat,
+			struct dfucast_link_request *request, uint32_t now)
 {
-	return !(cast->config.targets[index].flags & (CAST_PARKED | CAST_CUT)) && !rests(cast, index) &&
-	       cast->config.consumer->wants_link(cast->config.plan, dfucast_cast_device(cast, index));
-}
+	struct dfucast_cast_target *target = seat->target;
+	bool wanted = wants_link(cast, seat);
 
-static bool request_for(struct dfucast_cast *cast, unsigned int index, struct dfucast_link_request *request,
-			uint32_t now)
-{
-	struct dfucast_cast_target *target = &cast->config.targets[index];
-	bool wanted = wants_link(cast, index);
-
-	request->link.target = (uint16_t)index;
-	switch (target->link) {
-	case CAST_LINK_DOWN:
-		if (!wanted || !cast_reached(now, target->retry_ms)) {
-			return false;
-		}
+	if (target->link == CAST_LINK_DOWN && wanted && cast_reached(now, target->retry_ms)) {
 		cast->links_open++;
 		target->generation++;
-		target->link = CAST_LINK_OPENING;
 		request->kind = DFUCAST_REQUEST_OPEN;
-		break;
-	case CAST_LINK_OPENING:
-	case CAST_LINK_RESYNCING:
-	case CAST_LINK_UP:
-		if (!wanted) {
-			target->link = CAST_LINK_CLOSING;
-			request->kind = DFUCAST_REQUEST_CLOSE;
-			break;
-		}
-		if (target->link == CAST_LINK_UP &&
-		    cast->config.consumer->wants_resync(cast->config.plan,
-							dfucast_cast_device(cast, index))) {
-			target->link = CAST_LINK_RESYNCING;
-			request->kind = DFUCAST_REQUEST_RESYNC;
-			break;
-		}
-		return false;
-	default:
+	} else if (target->link != CAST_LINK_DOWN && target->link != CAST_LINK_CLOSING && !wanted) {
+		request->kind = DFUCAST_REQUEST_CLOSE;
+	} else if (target->link == CAST_LINK_UP && wanted &&
+		   cast->config.consumer->wants_resync(cast->config.plan, seat->device)) {
+		request->kind = DFUCAST_REQUEST_RESYNC;
+	} else {
 		return false;
 	}
+	target->link = (uint8_t)(CAST_LINK_ASKED + request->kind);
+	request->link.target = (uint16_t)(seat->next - 1u);
 	request->link.generation = target->generation;
 	return true;
 }
 
 bool dfucast_cast_next_request(struct dfucast_cast *cast, struct dfucast_link_request *request, uint32_t now)
 {
-	for (unsigned int i = 0; i < cast->config.count; i++) {
-		if (request_for(cast, i, request, now)) {
+	struct cast_seat seat;
+
+	for (seat.next = 0; dfucast_cast_walk(cast, CAST_ANY_PHASE, &seat);) {
+		if (request_for(cast, &seat, request, now)) {
 			return true;
 		}
 	}
@@ -296,88 +280,85 @@ bool dfucast_cast_next_request(struct dfucast_cast *cast, struct dfucast_link_re
 void dfucast_cast_link_up(struct dfucast_cast *cast, struct dfucast_link link,
 			  const struct dfucast_link_info *info, uint32_t now)
 {
-	struct dfucast_cast_target *target = target_of(cast, link);
+	struct cast_seat seat;
 
-	if (target == NULL || target->link != CAST_LINK_OPENING) {
-		return;
+	if (find(cast, link, LINK(OPENING), &seat)) {
+		seat.target->link = CAST_LINK_UP;
+		cast->config.consumer->link_up(cast->config.plan, seat.device, info, now);
+		run(cast, now);
 	}
-	target->link = CAST_LINK_UP;
-	cast->config.consumer->link_up(cast->config.plan, dfucast_cast_device(cast, link.target), info, now);
-	run(cast, now);
 }
 
 void dfucast_cast_link_down(struct dfucast_cast *cast, struct dfucast_link link, enum dfucast_err err,
 			    uint32_t now)
 {
-	struct dfucast_cast_target *target = target_of(cast, link);
+	struct cast_seat seat;
 
-	if (target == NULL || target->link == CAST_LINK_DOWN) {
+	if (!find(cast, link, ~LINK(DOWN), &seat)) {
 		return;
 	}
-	bool asked = target->link == CAST_LINK_CLOSING;
-	uint32_t shift = target->opens < RETRY_SHIFT_MAX ? target->opens : RETRY_SHIFT_MAX;
-	target->link = CAST_LINK_DOWN;
-	target->retry_ms = now + (RETRY_MS_FIRST << shift);
-	target->opens = (uint8_t)(shift + 1u);
+	bool asked = seat.target->link == CAST_LINK_CLOSING;
+
+	seat.target->link = CAST_LINK_DOWN;
+	seat.target->retry_ms = now + (RETRY_MS_FIRST << seat.target->opens);
+	if (seat.target->opens < RETRY_SHIFT_MAX) {
+		seat.target->opens++;
+	}
 	cast->links_open--;
-	target->flags = (uint8_t)(target->flags & ~(CAST_CUT | CAST_SENDING));
-	cast->config.consumer->link_down(cast->config.plan, dfucast_cast_device(cast, link.target),
-					 asked ? DFUCAST_ERR_OK : err, now);
+	seat.target->flags = (uint8_t)(seat.target->flags & ~(CAST_CUT | CAST_SENDING));
+	cast->config.consumer->link_down(cast->config.plan, seat.device, asked ? DFUCAST_ERR_OK : err, now);
 	run(cast, now);
 }
 
 void dfucast_cast_resynced(struct dfucast_cast *cast, struct dfucast_link link, uint32_t now)
 {
-	struct dfucast_cast_target *target = live(cast, link);
+	struct cast_seat seat;
 
-	if (target == NULL || target->link != CAST_LINK_RESYNCING) {
-		return;
+	if (find(cast, link, LINK(RESYNCING), &seat)) {
+		seat.target->link = CAST_LINK_UP;
+		cast->config.consumer->resynced(cast->config.plan, seat.device, now);
+		run(cast, now);
 	}
-	target->link = CAST_LINK_UP;
-	cast->config.consumer->resynced(cast->config.plan, dfucast_cast_device(cast, link.target), now);
-	run(cast, now);
 }
 
 void dfucast_cast_recv(struct dfucast_cast *cast, struct dfucast_link link, const uint8_t *frame,
 		       size_t length, uint32_t now)
 {
-	struct dfucast_cast_target *target = live(cast, link);
+	struct cast_seat seat;
 
-	if (target == NULL) {
-		return;
+	if (find(cast, link, LINKS_LIVE, &seat)) {
+		seat.target->opens = 0; /* somebody is there: the back-off begins anew */
+		cast->config.consumer->recv(cast->config.plan, seat.device, frame, length, now);
+		run(cast, now);
 	}
-	target->opens = 0; /* somebody is there: the back-off begins anew */
-	cast->config.consumer->recv(cast->config.plan, dfucast_cast_device(cast, link.target), frame, length,
-				    now);
-	run(cast, now);
 }
 
 void dfucast_cast_noise(struct dfucast_cast *cast, struct dfucast_link link, uint32_t now)
 {
-	if (live(cast, link) != NULL) {
-		cast->config.consumer->noise(cast->config.plan, dfucast_cast_device(cast, link.target), now);
+	struct cast_seat seat;
+
+	if (find(cast, link, LINKS_LIVE, &seat)) {
+		cast->config.consumer->noise(cast->config.plan, seat.device, now);
 	}
 }
 
 size_t dfucast_cast_begin(struct dfucast_cast *cast, struct dfucast_link link, uint32_t now)
 {
-	struct dfucast_cast_target *target = live(cast, link);
+	struct cast_seat seat;
 
-	if (target == NULL || target->link != CAST_LINK_UP) {
+	if (!find(cast, link, LINK(UP), &seat)) {
 		return 0;
 	}
-	struct dfucast_grant grant = {.tail = cast->ring.tail, .head = cast->ring.head};
+	bool in_pass = seat.target->flags & CAST_IN_PASS;
+	struct dfucast_grant grant = {
+	    .tail = cast->ring.tail,
+	    .head = in_pass ? cast->ring.head : cast->ring.tail, /* not in the pass: control frames only */
+	    /* Full: no more comes before somebody moves. Who takes all there is shows that another holds it back. */
+	    .partial = dfucast_cast_ring_is_full(cast)};
+	size_t length = cast->config.consumer->begin(cast->config.plan, seat.device, &grant, now);
 
-	if (!(target->flags & CAST_IN_PASS)) {
-		grant.head = grant.tail; /* not in the pass: control frames only */
-	}
-	/* Full: no more comes before somebody moves. Who takes all there is shows that another holds it back. */
-	grant.partial = cast_ring_is_full(cast);
-	size_t length = cast->config.consumer->begin(cast->config.plan,
-						     dfucast_cast_device(cast, link.target), &grant, now);
-
-	if (length > 0 && (target->flags & CAST_IN_PASS)) {
-		target->flags |= CAST_SENDING;
+	if (length > 0 && in_pass) {
+		seat.target->flags |= CAST_SENDING;
 	}
 	return length;
 }
@@ -391,19 +372,20 @@ void dfucast_cast_read(const struct dfucast_cast *cast, struct dfucast_link link
 		       uint8_t *buffer, size_t length)
 {
 	const struct dfucast_image_bytes image = {.context = &cast->ring, .read = read_ring};
+	struct cast_seat seat;
+	bool live = find(cast, link, LINKS_LIVE, &seat);
 
-	DFUCAST_ASSERT(live(cast, link) != NULL);
-	cast->config.consumer->read(cast->config.plan, dfucast_cast_device(cast, link.target), &image,
-				    position, buffer, length);
+	DFUCAST_ASSERT(live);
+	cast->config.consumer->read(cast->config.plan, seat.device, &image, position, buffer, length);
 }
 
 void dfucast_cast_sent(struct dfucast_cast *cast, struct dfucast_link link, uint32_t now)
 {
-	struct dfucast_cast_target *target = live(cast, link);
+	struct cast_seat seat;
 
-	if (target != NULL) {
-		target->flags = (uint8_t)(target->flags & ~CAST_SENDING);
-		cast->config.consumer->sent(cast->config.plan, dfucast_cast_device(cast, link.target), now);
+	if (find(cast, link, LINKS_LIVE, &seat)) {
+		seat.target->flags = (uint8_t)(seat.target->flags & ~CAST_SENDING);
+		cast->config.consumer->sent(cast->config.plan, seat.device, now);
 	}
 }
 
@@ -419,20 +401,23 @@ static void earlier(uint32_t *deadline, bool *timed, uint32_t candidate)
 
 bool dfucast_cast_deadline(const struct dfucast_cast *cast, uint32_t *deadline)
 {
+	struct cast_seat seat;
 	uint32_t when;
-	bool timed = !cast->paused && dfucast_cast_stream_deadline(cast, deadline);
+	bool timed = false;
 
-	for (unsigned int i = 0; i < cast->config.count; i++) {
-		const struct dfucast_cast_target *target = &cast->config.targets[i];
-
-		if (rests(cast, i)) {
-			continue;
-		}
-		if (cast->config.consumer->deadline(cast->config.plan, dfucast_cast_device(cast, i), &when)) {
+	if (!cast->paused && cast->gathering) {
+		earlier(deadline, &timed, cast->gather_end_ms);
+	}
+	if (!cast->paused && cast->streaming && dfucast_cast_ring_is_full(cast)) {
+		/* Somebody may be holding the others back: look again soon. A tenth of the patience is fine enough. */
+		earlier(deadline, &timed, cast->run_ms + cast->config.straggle_ms / 10u + 1u);
+	}
+	for (seat.next = 0; dfucast_cast_walk(cast, ~cast->paused, &seat);) {
+		if (cast->config.consumer->deadline(cast->config.plan, seat.device, &when)) {
 			earlier(deadline, &timed, when);
 		}
-		if (target->link == CAST_LINK_DOWN && wants_link(cast, i)) {
-			earlier(deadline, &timed, target->retry_ms);
+		if (seat.target->link == CAST_LINK_DOWN && wants_link(cast, &seat)) {
+			earlier(deadline, &timed, seat.target->retry_ms);
 		}
 	}
 	return timed;
@@ -440,13 +425,13 @@ bool dfucast_cast_deadline(const struct dfucast_cast *cast, uint32_t *deadline)
 
 void dfucast_cast_tick(struct dfucast_cast *cast, uint32_t now)
 {
-	for (unsigned int i = 0; i < cast->config.count; i++) {
-		uint32_t when;
+	struct cast_seat seat;
+	uint32_t when;
 
-		if (!rests(cast, i) &&
-		    cast->config.consumer->deadline(cast->config.plan, dfucast_cast_device(cast, i), &when) &&
+	for (seat.next = 0; dfucast_cast_walk(cast, ~cast->paused, &seat);) {
+		if (cast->config.consumer->deadline(cast->config.plan, seat.device, &when) &&
 		    cast_reached(now, when)) {
-			cast->config.consumer->tick(cast->config.plan, dfucast_cast_device(cast, i), now);
+			cast->config.consumer->tick(cast->config.plan, seat.device, now);
 		}
 	}
 	run(cast, now);
@@ -454,26 +439,20 @@ void dfucast_cast_tick(struct dfucast_cast *cast, uint32_t now)
 
 void dfucast_cast_stop(struct dfucast_cast *cast, enum dfucast_err why, uint32_t now)
 {
-	for (unsigned int i = 0; i < cast->config.count; i++) {
-		if (dfucast_cast_phase(cast, i) != DFUCAST_PHASE_ENDED) {
-			dfucast_cast_stop_device(cast, i, why);
-		}
-	}
+	dfucast_cast_stop_phases(cast, ~CAST_PHASE(ENDED), why);
 	run(cast, now);
 }
 
 bool dfucast_cast_is_done(const struct dfucast_cast *cast)
 {
-	for (unsigned int i = 0; i < cast->config.count; i++) {
-		if (dfucast_cast_phase(cast, i) != DFUCAST_PHASE_ENDED) {
-			return false;
-		}
-	}
-	return true;
+	struct cast_seat seat;
+
+	seat.next = 0;
+	return !dfucast_cast_walk(cast, ~CAST_PHASE(ENDED), &seat);
 }
 
 void dfucast_cast_status(const struct dfucast_cast *cast, uint16_t target, struct dfucast_status *status)
 {
 	DFUCAST_ASSERT(target < cast->config.count);
-	cast->config.consumer->status(cast->config.plan, dfucast_cast_device(cast, target), status);
+	cast->config.consumer->status(cast->config.plan, device_at(cast, target), status);
 }

@@ -11,11 +11,13 @@
 
 /* struct dfucast_cast_target.link: the one link of a target. */
 enum cast_link {
-	CAST_LINK_DOWN,    /* none; asked for when the device wants one and its back-off is over */
-	CAST_LINK_OPENING, /* OPEN was given out */
+	CAST_LINK_DOWN, /* none; asked for when the device wants one and its back-off is over */
 	CAST_LINK_UP,
-	CAST_LINK_RESYNCING, /* RESYNC was given out */
-	CAST_LINK_CLOSING,   /* CLOSE was given out: whatever comes is dropped */
+	/* A request was given out, and is not completed: */
+	CAST_LINK_ASKED,
+	CAST_LINK_OPENING = CAST_LINK_ASKED + DFUCAST_REQUEST_OPEN,
+	CAST_LINK_CLOSING = CAST_LINK_ASKED + DFUCAST_REQUEST_CLOSE, /* whatever comes is dropped */
+	CAST_LINK_RESYNCING = CAST_LINK_ASKED + DFUCAST_REQUEST_RESYNC,
 };
 
 /* struct dfucast_cast_target.flags */
@@ -30,20 +32,29 @@ enum cast_flag {
 	CAST_PARKED = 0x10,    /* verified and waiting: its link was given to another target */
 };
 
-/* cast.c: element `index` of the caller's array, and what its protocol says of it. Not inline: they are called from
- * everywhere, and each is ten instructions. */
-void *dfucast_cast_device(const struct dfucast_cast *cast, unsigned int index);
-enum dfucast_phase dfucast_cast_phase(const struct dfucast_cast *cast, unsigned int index);
-void dfucast_cast_stop_device(struct dfucast_cast *cast, unsigned int index, enum dfucast_err why);
+/* One target of a walk over all: its memory, and what its protocol said of it when the walk came to it. */
+struct cast_seat {
+	unsigned int next; /* index of the target after it */
+	struct dfucast_cast_target *target;
+	void *device;
+	unsigned int phase; /* CAST_PHASE() of it */
+};
+
+/* Sets of phases, a bit each. */
+#define CAST_PHASE(name) (1u << DFUCAST_PHASE_##name)
+#define CAST_ANY_PHASE 0xFFu
+
+/*
+ * Goes to the next target whose phase is in the set. The whole walk:
+ *
+ *     for (seat.next = 0; dfucast_cast_walk(cast, CAST_ANY_PHASE, &seat);)
+ */
+bool dfucast_cast_walk(const struct dfucast_cast *cast, unsigned int phases, struct cast_seat *seat);
+/* Stops all whose phase is in the set. */
+void dfucast_cast_stop_phases(struct dfucast_cast *cast, unsigned int phases, enum dfucast_err why);
 
 /* No more comes before somebody moves. */
-static inline bool cast_ring_is_full(const struct dfucast_cast *cast)
-{
-	uint32_t left = cast->config.image_bytes - cast->ring.head;
-	uint32_t piece = cast->config.source_bytes < left ? cast->config.source_bytes : left;
-
-	return dfucast_ring_free(&cast->ring) < (piece > 0 ? piece : 1u);
-}
+bool dfucast_cast_ring_is_full(const struct dfucast_cast *cast);
 
 /* Wrapping time: a is at or after b. */
 static inline bool cast_reached(uint32_t now, uint32_t when)
@@ -51,10 +62,9 @@ static inline bool cast_reached(uint32_t now, uint32_t when)
 	return (int32_t)(now - when) >= 0;
 }
 
-/* Moves the stream on: joins, drops from the ring, lets stragglers go, begins and ends passes. */
-void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t elapsed_ms, uint32_t now);
-/* True when the stream needs a look at `*deadline` though nothing happens. */
-bool dfucast_cast_stream_deadline(const struct dfucast_cast *cast, uint32_t *deadline);
+/* Moves the stream on: joins, drops from the ring, lets stragglers go, begins and ends passes. The time since run_ms is
+ * charged to those who made others wait. */
+void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t now);
 
 /* Slots in use, at most links_max. */
 unsigned int dfucast_cast_slots_held(const struct dfucast_cast *cast);

@@ -8,7 +8,7 @@
 
 struct tally {
 	unsigned int verified; /* wait for activation now */
-	unsigned int passed;   /* have been verified in this run, or needed nothing */
+	unsigned int missed;   /* ended without ever being verified in this run, and needed something */
 	unsigned int coming;   /* may still become verified */
 	unsigned int idle;     /* of these: wait for a link, the next wave */
 	unsigned int running;  /* activations under way, one that sends its image once more too */
@@ -23,65 +23,46 @@ static void count_activation(struct dfucast_cast *cast, struct dfucast_cast_targ
 	}
 }
 
-/* A device has ended: counts the end of its activation, once. @return whether it counts as passed. */
-static bool count_end(struct dfucast_cast *cast, unsigned int index)
+/* A device has ended: counts the end of its activation, once. */
+static void count_end(struct dfucast_cast *cast, const struct cast_seat *seat, struct tally *tally)
 {
-	struct dfucast_cast_target *target = &cast->config.targets[index];
 	struct dfucast_status status;
 
-	dfucast_cast_status(cast, (uint16_t)index, &status);
+	cast->config.consumer->status(cast->config.plan, seat->device, &status);
 	bool done = status.state == DFUCAST_STATE_DONE;
 
-	if (!(target->flags & CAST_ACTIVATED)) {
-		return done;
-	}
-	if (!(target->flags & CAST_COUNTED)) {
-		target->flags |= CAST_COUNTED;
+	if (!(seat->target->flags & CAST_ACTIVATED)) {
+		tally->missed += !done;
+	} else if (!(seat->target->flags & CAST_COUNTED)) {
+		seat->target->flags |= CAST_COUNTED;
 		if (done) {
 			cast->succeeded++;
 		} else {
 			cast->failed++;
 		}
 	}
-	return true;
 }
 
 static void survey(struct dfucast_cast *cast, struct tally *tally)
 {
-	for (unsigned int i = 0; i < cast->config.count; i++) {
-		switch (dfucast_cast_phase(cast, i)) {
-		case DFUCAST_PHASE_VERIFIED:
+	struct cast_seat seat;
+
+	for (seat.next = 0; dfucast_cast_walk(cast, CAST_ANY_PHASE, &seat);) {
+		if (seat.phase & CAST_PHASE(ENDED)) {
+			count_end(cast, &seat, tally);
+		} else if (seat.phase & CAST_PHASE(VERIFIED)) {
 			tally->verified++;
-			tally->passed++;
-			break;
-		case DFUCAST_PHASE_ACTIVATING:
-			/* Not always activated from here: it may have been found on trial of this image. */
-			count_activation(cast, &cast->config.targets[i]);
-			tally->running++;
-			tally->passed++;
-			break;
-		case DFUCAST_PHASE_ENDED:
-			tally->passed += count_end(cast, i);
-			break;
-		case DFUCAST_PHASE_IDLE:
-			tally->idle++;
-			tally->coming++;
-			break;
-		default:
-			tally->coming++;
+		} else {
+			if (seat.phase & CAST_PHASE(ACTIVATING)) {
+				/* Not always activated from here: it may have been found on trial of this image. */
+				count_activation(cast, seat.target);
+			} else {
+				tally->coming++;
+				tally->idle += (seat.phase & CAST_PHASE(IDLE)) != 0;
+			}
 			/* Sent once more after an activation that the bootloader refused: it is no proof yet, and nobody
 			 * takes its place meanwhile. */
-			tally->running += (cast->config.targets[i].flags & CAST_ACTIVATED) != 0;
-			break;
-		}
-	}
-}
-
-static void hold_all(struct dfucast_cast *cast, enum dfucast_err why)
-{
-	for (unsigned int i = 0; i < cast->config.count; i++) {
-		if (dfucast_cast_phase(cast, i) == DFUCAST_PHASE_VERIFIED) {
-			dfucast_cast_stop_device(cast, i, why);
+			tally->running += (seat.target->flags & CAST_ACTIVATED) != 0;
 		}
 	}
 }
@@ -110,36 +91,39 @@ void dfucast_cast_gate_run(struct dfucast_cast *cast, uint32_t now)
 		return;
 	}
 	if (cast->failed >= cast->config.max_failed) {
-		hold_all(cast, DFUCAST_ERR_HELD_MAX_FAILED);
+		dfucast_cast_stop_phases(cast, CAST_PHASE(VERIFIED), DFUCAST_ERR_HELD_MAX_FAILED);
 		return;
 	}
 	if (!cast->image_verified || cast->commanded) {
 		return;
 	}
-	if (tally.passed < cast->config.barrier) {
-		if (tally.passed + tally.coming < cast->config.barrier) {
-			hold_all(cast, DFUCAST_ERR_HELD_BARRIER); /* it cannot be reached any more */
+	unsigned int able =
+	    cast->config.count - tally.missed; /* have been verified in this run, or may still be */
+
+	if (able - tally.coming < cast->config.barrier) {
+		if (able < cast->config.barrier) {
+			dfucast_cast_stop_phases(
+			    cast, CAST_PHASE(VERIFIED),
+			    DFUCAST_ERR_HELD_BARRIER); /* it cannot be reached any more */
 		}
 		return;
 	}
 	uint32_t allowed = allowance(cast, &tally);
 	unsigned int held = dfucast_cast_slots_held(cast);
 
-	for (unsigned int i = 0; i < cast->config.count && tally.running < allowed; i++) {
-		struct dfucast_cast_target *target = &cast->config.targets[i];
+	struct cast_seat seat;
 
-		if (dfucast_cast_phase(cast, i) != DFUCAST_PHASE_VERIFIED) {
-			continue;
-		}
-		if ((target->flags & CAST_PARKED) && target->link == CAST_LINK_DOWN) {
+	for (seat.next = 0;
+	     tally.running < allowed && dfucast_cast_walk(cast, CAST_PHASE(VERIFIED), &seat);) {
+		if ((seat.target->flags & CAST_PARKED) && seat.target->link == CAST_LINK_DOWN) {
 			if (held >= cast->config.links_max) {
 				continue; /* it lent its link: until one is free it waits on */
 			}
 			held++;
 		}
-		target->flags = (uint8_t)(target->flags & ~CAST_PARKED);
-		count_activation(cast, target);
+		seat.target->flags = (uint8_t)(seat.target->flags & ~CAST_PARKED);
+		count_activation(cast, seat.target);
 		tally.running++;
-		cast->config.consumer->activate(cast->config.plan, dfucast_cast_device(cast, i), now);
+		cast->config.consumer->activate(cast->config.plan, seat.device, now);
 	}
 }

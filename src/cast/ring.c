@@ -13,25 +13,19 @@ void dfucast_ring_init(struct dfucast_ring *ring, uint8_t *memory, uint32_t size
 	ring->size = size;
 }
 
-void dfucast_ring_restart(struct dfucast_ring *ring, uint32_t offset)
+void dfucast_ring_move(struct dfucast_ring *ring, uint32_t offset)
 {
+	if (offset - ring->tail > ring->head - ring->tail) {
+		ring->origin = offset;
+		ring->head = offset;
+	}
 	ring->tail = offset;
-	ring->head = offset;
-	ring->start = 0;
 }
 
-uint32_t dfucast_ring_free(const struct dfucast_ring *ring)
-{
-	return ring->size - (ring->head - ring->tail);
-}
-
-/* Index in memory of an image offset inside [tail, head]; never adds past 2^32 even with a 4 GiB ring. */
+/* Index in memory of an image offset inside [tail, head]. */
 static uint32_t index_of(const struct dfucast_ring *ring, uint32_t offset)
 {
-	uint32_t ahead = offset - ring->tail;
-	uint32_t to_end = ring->size - ring->start;
-
-	return ahead < to_end ? ring->start + ahead : ahead - to_end;
+	return (offset - ring->origin) % ring->size;
 }
 
 uint32_t dfucast_ring_write(struct dfucast_ring *ring, const uint8_t *bytes, uint32_t length)
@@ -72,11 +66,4 @@ void dfucast_ring_read(const struct dfucast_ring *ring, uint32_t offset, uint8_t
 	}
 	memcpy(buffer, ring->memory + at, first);
 	memcpy(buffer + first, ring->memory, length - first);
-}
-
-void dfucast_ring_drop(struct dfucast_ring *ring, uint32_t offset)
-{
-	DFUCAST_ASSERT(offset - ring->tail <= ring->head - ring->tail);
-	ring->start = index_of(ring, offset);
-	ring->tail = offset;
 }

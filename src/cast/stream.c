@@ -5,170 +5,170 @@
  */
 #include "cast_internal.h"
 
+/* Devices that want bytes, and the smallest offset that one of them needs next. */
+struct group {
+	uint32_t lowest;
+	unsigned int count;
+};
+
 /* What one look over the fleet finds. */
 struct view {
-	uint32_t lowest_waiting; /* smallest offset wanted by a device that is not in the pass */
-	uint32_t lowest_kept;    /* smallest offset still needed by a device in the pass */
-	unsigned int waiting;    /* devices that want bytes and are not in the pass */
-	unsigned int checked;    /* devices that wait until all are checked */
-	unsigned int in_pass;
+	struct group pass;     /* in the pass */
+	struct group waiting;  /* not in the pass */
+	unsigned int checked;  /* devices that wait until all are checked */
 	unsigned int starving; /* in the pass, and have taken all the ring can give */
 };
 
-static bool taking(const struct dfucast_cast *cast, unsigned int index, struct dfucast_want *want)
+/*
+ * What a device wants of the stream. @return false: nothing.
+ * In the pass, what it still needs of the ring: a frame once begun is read until it is sent, even when its device has
+ * gone back behind the ring meanwhile, or wants no more bytes at all. The tail then stays where it is.
+ */
+static bool wants(const struct dfucast_cast *cast, const struct cast_seat *seat, struct dfucast_want *want)
 {
-	if (dfucast_cast_phase(cast, index) != DFUCAST_PHASE_TAKING) {
+	int flags = seat->target->flags;
+
+	*want = (struct dfucast_want){.sending = (flags & CAST_SENDING) != 0};
+	if (seat->phase & CAST_PHASE(TAKING)) {
+		cast->config.consumer->want(cast->config.plan, seat->device, want);
+	} else if (!(flags & CAST_IN_PASS) || !want->sending) {
 		return false;
 	}
-	cast->config.consumer->want(cast->config.plan, dfucast_cast_device(cast, index), want);
-	return true;
-}
-
-/*
- * What a device in the pass still needs of the ring. A frame once begun is read until it is sent, even when its
- * device has gone back behind the ring meanwhile, or wants no more bytes at all: the tail stays where it is.
- */
-static bool needs(const struct dfucast_cast *cast, unsigned int index, struct dfucast_want *want)
-{
-	if (!taking(cast, index, want)) {
-		*want = (struct dfucast_want){.sending = true};
-		if (!(cast->config.targets[index].flags & CAST_SENDING)) {
-			return false;
-		}
-	}
-	if (want->sending && want->keep < cast->ring.tail) {
+	if ((flags & CAST_IN_PASS) && want->sending && want->keep < cast->ring.tail) {
 		want->keep = cast->ring.tail;
 	}
 	return true;
 }
 
-/* The ring is to begin at this offset: what it has of that it keeps. */
-static void move_to(struct dfucast_cast *cast, uint32_t offset)
-{
-	if (offset >= cast->ring.tail && offset <= cast->ring.head) {
-		dfucast_ring_drop(&cast->ring, offset);
-	} else {
-		dfucast_ring_restart(&cast->ring,
-				     offset); /* a rewind, or all hold more than was streamed: a resume */
-	}
-}
-
 /* One look over the fleet: who joins the pass, who leaves it, and what the ring may drop then. */
 static void look(struct dfucast_cast *cast, struct view *view)
 {
-	*view = (struct view){.lowest_waiting = UINT32_MAX, .lowest_kept = UINT32_MAX};
-	for (unsigned int i = 0; i < cast->config.count; i++) {
-		struct dfucast_cast_target *target = &cast->config.targets[i];
+	struct cast_seat seat;
+
+	*view = (struct view){.pass.lowest = UINT32_MAX, .waiting.lowest = UINT32_MAX};
+	for (seat.next = 0; dfucast_cast_walk(cast, CAST_ANY_PHASE, &seat);) {
+		int flags = seat.target->flags;
 		struct dfucast_want want;
 
-		view->checked += dfucast_cast_phase(cast, i) == DFUCAST_PHASE_CHECKED;
-		if (!((target->flags & CAST_IN_PASS) ? needs(cast, i, &want) : taking(cast, i, &want))) {
-			target->flags = (uint8_t)(target->flags & ~CAST_IN_PASS);
+		view->checked += (seat.phase & CAST_PHASE(CHECKED)) != 0;
+		if (!wants(cast, &seat, &want)) {
+			seat.target->flags = (uint8_t)(flags & ~CAST_IN_PASS);
 			continue;
 		}
-		if ((target->flags & CAST_IN_PASS) && want.keep < cast->ring.tail) {
+		if (want.keep < cast->ring.tail) {
 			/* It lost what it had (a reboot, another client): the ring cannot help, the next pass can. */
-			target->flags = (uint8_t)(target->flags & ~CAST_IN_PASS);
-		}
-		if (cast->streaming && !(target->flags & (CAST_IN_PASS | CAST_LET_GO)) &&
-		    want.keep >= cast->ring.tail) {
-			target->flags |= CAST_IN_PASS;
-			target->blocked_ms = 0;
+			flags &= ~CAST_IN_PASS;
+		} else if (cast->streaming && !(flags & (CAST_IN_PASS | CAST_LET_GO))) {
+			flags |= CAST_IN_PASS;
+			seat.target->blocked_ms = 0;
 		}
 		if (want.patient) {
-			target->flags |= CAST_ERASING;
-		} else if (target->flags & CAST_ERASING) {
-			target->flags = (uint8_t)(target->flags & ~CAST_ERASING);
-			target->blocked_ms = 0; /* its erase is no slowness */
+			flags |= CAST_ERASING;
+		} else if (flags & CAST_ERASING) {
+			flags &= ~CAST_ERASING;
+			seat.target->blocked_ms = 0; /* its erase is no slowness */
 		}
-		if (target->flags & CAST_IN_PASS) {
-			view->in_pass++;
-			if (want.offset >= cast->ring.head) {
-				view->starving++;
-			}
-			if (want.keep < view->lowest_kept) {
-				view->lowest_kept = want.keep;
-			}
+		seat.target->flags = (uint8_t)flags;
+		struct group *group = &view->pass;
+
+		if (flags & CAST_IN_PASS) {
+			view->starving += want.offset >= cast->ring.head;
 		} else if (cast->passes == 0 || !want.patient) {
-			/* Later on, who is still being asked may hold more than it seems: a resume. */
-			view->waiting++;
-			if (want.keep < view->lowest_waiting) {
-				view->lowest_waiting = want.keep;
-			}
+			group = &view->waiting;
+		} else {
+			continue; /* later on, who is still being asked may hold more than it seems: a resume */
+		}
+		group->count++;
+		if (want.keep < group->lowest) {
+			group->lowest = want.keep;
 		}
 	}
-	if (view->in_pass > 0 && view->lowest_kept > cast->ring.tail) {
-		move_to(cast, view->lowest_kept);
+	if (view->pass.count > 0 && view->pass.lowest > cast->ring.tail) {
+		dfucast_ring_move(&cast->ring, view->pass.lowest);
 	}
 }
 
 /* The ring is full, others have eaten all of it, and somebody still sits on its tail. */
 static bool held_back(const struct dfucast_cast *cast, const struct view *view)
 {
-	return view->starving > 0 && view->starving < view->in_pass && cast_ring_is_full(cast) &&
+	return view->starving > 0 && view->starving < view->pass.count && dfucast_cast_ring_is_full(cast) &&
 	       /* A slow majority is not a straggler: going at its pace costs less than a pass for it. */
-	       2u * view->starving + 1u >= view->in_pass;
+	       2u * view->starving + 1u >= view->pass.count;
+}
+
+/* Charges a device for time that others waited for it. @return true: it has used up its patience. */
+static bool charge(struct dfucast_cast_target *target, uint32_t elapsed_ms, uint32_t patience_ms)
+{
+	uint32_t blocked = target->blocked_ms + elapsed_ms;
+
+	target->blocked_ms = (uint16_t)(blocked > UINT16_MAX ? UINT16_MAX : blocked);
+	return blocked >= patience_ms;
 }
 
 /* Charges those at the tail for the time they made others wait; lets go whoever used up its patience. */
 static bool let_stragglers_go(struct dfucast_cast *cast, uint32_t elapsed_ms)
 {
+	struct cast_seat seat;
 	bool changed = false;
 
-	for (unsigned int i = 0; i < cast->config.count; i++) {
-		struct dfucast_cast_target *target = &cast->config.targets[i];
+	for (seat.next = 0; dfucast_cast_walk(cast, CAST_ANY_PHASE, &seat);) {
 		struct dfucast_want want;
 
-		if (!(target->flags & CAST_IN_PASS) || !needs(cast, i, &want) ||
-		    want.keep != cast->ring.tail) {
+		if (!(seat.target->flags & CAST_IN_PASS) || !wants(cast, &seat, &want) ||
+		    want.keep != cast->ring.tail ||
+		    !charge(seat.target, elapsed_ms,
+			    want.patient ? cast->config.erase_ms : cast->config.straggle_ms)) {
 			continue;
 		}
-		uint32_t blocked = target->blocked_ms + elapsed_ms;
-		uint32_t limit = want.patient ? cast->config.erase_ms : cast->config.straggle_ms;
-
-		target->blocked_ms = (uint16_t)(blocked > UINT16_MAX ? UINT16_MAX : blocked);
-		if (blocked < limit) {
-			continue;
-		}
+		seat.target->flags |= CAST_LET_GO;
 		if (want.sending) {
 			/* Its frame still reads the ring, which must not drop those bytes before the link is closed. */
-			target->flags |= CAST_LET_GO | CAST_CUT;
-			continue;
+			seat.target->flags |= CAST_CUT;
+		} else {
+			seat.target->flags = (uint8_t)(seat.target->flags & ~CAST_IN_PASS);
+			changed = true;
 		}
-		target->flags = (uint8_t)((target->flags & ~CAST_IN_PASS) | CAST_LET_GO);
-		changed = true;
 	}
 	return changed;
+}
+
+/* The source cannot go back: tells those who hold less than it can still give. */
+static void leave_behind(struct dfucast_cast *cast)
+{
+	struct cast_seat seat;
+
+	for (seat.next = 0; dfucast_cast_walk(cast, CAST_PHASE(TAKING), &seat);) {
+		struct dfucast_want want;
+
+		if (wants(cast, &seat, &want) && !want.patient && want.keep < cast->ring.tail) {
+			cast->config.consumer->stop(cast->config.plan, seat.device, DFUCAST_ERR_BEHIND);
+		}
+	}
 }
 
 /* Nobody is left in the pass. Begin the next where the lowest waiting device is, or tell them they are behind. */
 static void begin_pass(struct dfucast_cast *cast, const struct view *view)
 {
-	bool first = cast->passes == 0;
-	bool back = !first && view->lowest_waiting < cast->ring.tail;
-	bool allowed =
-	    cast->config.rewinds && (cast->config.passes_max == 0 || cast->passes < cast->config.passes_max);
+	struct cast_seat seat;
 
-	if (back && !allowed) {
-		for (unsigned int i = 0; i < cast->config.count; i++) {
-			struct dfucast_want want;
-
-			if (taking(cast, i, &want) && !want.patient && want.keep < cast->ring.tail) {
-				dfucast_cast_stop_device(cast, i, DFUCAST_ERR_BEHIND);
-			}
+	if (cast->passes == 0 || view->waiting.lowest < cast->ring.tail) {
+		if (cast->passes > 0 && (!cast->config.rewinds || cast->passes == cast->config.passes_max)) {
+			leave_behind(cast);
+			return;
 		}
-		return;
-	}
-	if (first || back) {
 		cast->passes++;
 	}
-	move_to(cast, view->lowest_waiting);
+	/* Back; or on, when all hold more than was streamed: a resume. */
+	dfucast_ring_move(&cast->ring, view->waiting.lowest);
 	cast->streaming = true;
 	cast->gathering = false;
-	for (unsigned int i = 0; i < cast->config.count; i++) {
-		cast->config.targets[i].flags = (uint8_t)(cast->config.targets[i].flags & ~CAST_LET_GO);
+	for (seat.next = 0; dfucast_cast_walk(cast, CAST_ANY_PHASE, &seat);) {
+		seat.target->flags = (uint8_t)(seat.target->flags & ~CAST_LET_GO);
 	}
 }
+
+/* Keep their links for longer than a pass may wait. */
+#define BUSY (CAST_PHASE(PREPARING) | CAST_PHASE(CHECKED) | CAST_PHASE(TAKING) | CAST_PHASE(ACTIVATING))
 
 /*
  * Is anybody about to want bytes that the next pass would have passed by? Each is waited for gather_ms altogether,
@@ -177,33 +177,33 @@ static void begin_pass(struct dfucast_cast *cast, const struct view *view)
 static bool others_come(struct dfucast_cast *cast, const struct view *view, uint32_t elapsed_ms)
 {
 	unsigned int idle = 0;
-	unsigned int busy = 0; /* keep their links for longer than a pass may wait */
-	bool come = false;
+	unsigned int busy = 0;
+	unsigned int come = 0;
+	struct cast_seat seat;
 
-	for (unsigned int i = 0; i < cast->config.count; i++) {
-		struct dfucast_cast_target *target = &cast->config.targets[i];
-		enum dfucast_phase phase = dfucast_cast_phase(cast, i);
-		struct dfucast_want want;
+	for (seat.next = 0; dfucast_cast_walk(cast, CAST_ANY_PHASE, &seat);) {
+		bool comes = seat.phase & CAST_PHASE(PREPARING);
 
-		idle += phase == DFUCAST_PHASE_IDLE;
-		busy += phase == DFUCAST_PHASE_PREPARING || phase == DFUCAST_PHASE_CHECKED ||
-			phase == DFUCAST_PHASE_TAKING || phase == DFUCAST_PHASE_ACTIVATING;
-		if (phase == DFUCAST_PHASE_PREPARING ||
-		    (taking(cast, i, &want) && want.patient && want.keep < view->lowest_waiting)) {
-			uint32_t waited = target->blocked_ms + elapsed_ms;
+		if (seat.phase & CAST_PHASE(TAKING)) {
+			struct dfucast_want want;
 
-			target->blocked_ms = (uint16_t)(waited > UINT16_MAX ? UINT16_MAX : waited);
-			come |= waited < cast->config.gather_ms;
+			cast->config.consumer->want(cast->config.plan, seat.device, &want);
+			comes = want.patient && want.keep < view->waiting.lowest;
 		}
+		if (comes) {
+			come += !charge(seat.target, elapsed_ms, cast->config.gather_ms);
+		}
+		idle += (seat.phase & CAST_PHASE(IDLE)) != 0;
+		busy += (seat.phase & BUSY) != 0;
 	}
 	/* The other links are about to be free, and the next wave's. */
-	return come || (idle > 0 && busy < cast->config.links_max);
+	return come > 0 || (idle > 0 && busy < cast->config.links_max);
 }
 
 /* The start rule: when every device has joined, ended, or the gather time is over. */
-static bool may_begin(struct dfucast_cast *cast, const struct view *view, uint32_t elapsed_ms, uint32_t now)
+static bool may_begin(struct dfucast_cast *cast, const struct view *view, uint32_t now)
 {
-	if (!others_come(cast, view, cast->gathering ? elapsed_ms : 0)) {
+	if (!others_come(cast, view, cast->gathering ? now - cast->run_ms : 0)) {
 		return true;
 	}
 	if (!cast->gathering) {
@@ -214,63 +214,46 @@ static bool may_begin(struct dfucast_cast *cast, const struct view *view, uint32
 }
 
 /* Who was checked begins when all were, by the start rule. @return true: they do */
-static bool muster(struct dfucast_cast *cast, const struct view *view, uint32_t elapsed_ms, uint32_t now)
+static bool muster(struct dfucast_cast *cast, const struct view *view, uint32_t now)
 {
+	struct cast_seat seat;
+
 	if (!cast->open) {
-		cast->open = may_begin(cast, view, elapsed_ms, now);
-		cast->gathering &= !cast->open;
-	}
-	for (unsigned int i = 0; i < cast->config.count && cast->open; i++) {
-		if (dfucast_cast_phase(cast, i) == DFUCAST_PHASE_CHECKED) {
-			cast->config.consumer->activate(cast->config.plan, dfucast_cast_device(cast, i), now);
+		if (!may_begin(cast, view, now)) {
+			return false;
 		}
+		cast->open = true;
+		cast->gathering = false;
 	}
-	return cast->open;
+	for (seat.next = 0; dfucast_cast_walk(cast, CAST_PHASE(CHECKED), &seat);) {
+		cast->config.consumer->activate(cast->config.plan, seat.device, now);
+	}
+	return true;
 }
 
-void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t elapsed_ms, uint32_t now)
+void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t now)
 {
 	struct view view;
 
 	look(cast, &view);
 	bool held = cast->streaming && held_back(cast, &view);
-	bool charge = held && cast->held; /* only time that began held counts */
+	bool counts = held && cast->held; /* only time that began held counts */
 
 	cast->held = held;
-	if (charge && let_stragglers_go(cast, elapsed_ms)) {
+	if (counts && let_stragglers_go(cast, now - cast->run_ms)) {
 		look(cast, &view);
 	}
-	if (view.checked > 0 && muster(cast, &view, elapsed_ms, now)) {
+	if (view.checked > 0 && muster(cast, &view, now)) {
 		look(cast, &view);
 	}
-	if (view.in_pass > 0) {
+	if (view.pass.count > 0) {
 		return;
 	}
 	cast->streaming = false;
-	if (view.waiting + view.checked == 0) {
+	if (view.waiting.count + view.checked == 0) {
 		cast->gathering = false; /* the one that began it is gone: the next begins anew */
-	} else if (view.waiting > 0 && may_begin(cast, &view, elapsed_ms, now)) {
+	} else if (view.waiting.count > 0 && may_begin(cast, &view, now)) {
 		begin_pass(cast, &view);
 		look(cast, &view); /* joins */
 	}
-}
-
-bool dfucast_cast_stream_deadline(const struct dfucast_cast *cast, uint32_t *deadline)
-{
-	bool timed = false;
-
-	if (cast->gathering) {
-		*deadline = cast->gather_end_ms;
-		timed = true;
-	}
-	if (cast->streaming && cast_ring_is_full(cast)) {
-		/* Somebody may be holding the others back: look again soon. A tenth of the patience is fine enough. */
-		uint32_t soon = cast->run_ms + cast->config.straggle_ms / 10u + 1u;
-
-		if (!timed || cast_reached(*deadline, soon)) {
-			*deadline = soon;
-		}
-		timed = true;
-	}
-	return timed;
 }

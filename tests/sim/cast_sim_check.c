@@ -111,9 +111,8 @@ void cast_sim_check(struct cast_sim *sim)
 	uint32_t activating = 0;
 	uint32_t links = 0;
 
-	assert_true(ring->tail <= ring->head && ring->head <= sim->image_bytes);
-	assert_true(ring->head - ring->tail <= ring->size &&
-		    ring->start < ring->size + (ring->size == ring->start));
+	assert_true(ring->origin <= ring->tail && ring->tail <= ring->head && ring->head <= sim->image_bytes);
+	assert_true(ring->head - ring->tail <= ring->size);
 	for (uint16_t i = 0; i < sim->count; i++) {
 		struct cast_sim_node *node = &sim->nodes[i];
 		uint8_t before = node->status.state;
