@@ -237,7 +237,7 @@ static void report_json(const struct report *report)
 	uint32_t cursor = 0;
 	cJSON *list;
 
-	(void)cJSON_AddStringToObject(object, "file", report->path);
+	output_add_text(object, "file", report->path, strlen(report->path));
 	if (report->package != NULL)
 		(void)cJSON_AddStringToObject(object, "package", report->package);
 	(void)dfucast_version_format(&image->version, text);
@@ -417,7 +417,7 @@ static void package_json(const struct output *out, const char *path, const struc
 	cJSON *object = output_begin(out, "package", NULL);
 	cJSON *list;
 
-	(void)cJSON_AddStringToObject(object, "file", path);
+	output_add_text(object, "file", path, strlen(path));
 	add_text(object, "name", package->name);
 	add_number(object, "format_version", package->format_version);
 	add_number(object, "time", package->time);

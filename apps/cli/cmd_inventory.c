@@ -212,7 +212,7 @@ static void row_json(const struct inventory *inventory, const struct row *row)
 {
 	cJSON *object = output_begin(&inventory->cli.out, "inventory", row->target->text);
 
-	(void)cJSON_AddStringToObject(object, "label", row->target->label);
+	output_add_text(object, "label", row->target->label, strlen(row->target->label));
 	if (row->has_list) {
 		(void)cJSON_AddStringToObject(object, "version", row->version);
 		(void)cJSON_AddStringToObject(object, "hash", row->hash);

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE 1
 #include "cli.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -293,8 +294,11 @@ static bool add_target(void *context, const struct dfucast_linux_target *target)
 /* Sentences of the parser: what went wrong, then what to write. */
 static int target_error(const struct output *out, enum dfucast_linux_parse result, char *why)
 {
-	char *advice = strstr(why, ". ");
+	char *advice = NULL;
 
+	/* the last sentence: what the user wrote may have dots in it */
+	for (char *dot = strstr(why, ". "); dot != NULL; dot = strstr(dot + 1, ". "))
+		advice = dot;
 	if (result == DFUCAST_LINUX_PARSE_LIST && !out->json)
 		cli_ports_print(stdout);
 	if (advice != NULL) {
@@ -398,18 +402,25 @@ static int unknown_command(const struct output *out, const char *name)
 	char what[3 * NAME_BYTES_MAX];
 	char what_to_do[2 * NAME_BYTES_MAX] = "\"dfucast --help\" lists the commands.";
 	const char *nearest = NULL;
-	unsigned best = 4;
+	unsigned best = strlen(name) < 6 ? 3 : 4;
 
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		char first[NAME_BYTES_MAX];
+		const char *blank = strchr(commands[i].name, ' ');
 		unsigned far = distance(name, commands[i].name);
-		unsigned far_first;
 
-		/* "imag": the first of two words */
-		(void)snprintf(first, sizeof(first), "%.*s", (int)strcspn(commands[i].name, " "),
-			       commands[i].name);
-		far_first = distance(name, first);
-		far = far_first < far ? far_first : far;
+		if (strncmp(name, commands[i].name, strlen(name)) == 0) /* "upd" */
+			far = far < 2 ? far : 2;
+		if (blank != NULL) { /* "imag", "list": one of the two words */
+			char first[NAME_BYTES_MAX];
+			unsigned far_first;
+			unsigned far_second = distance(name, blank + 1);
+
+			(void)snprintf(first, sizeof(first), "%.*s", (int)(blank - commands[i].name),
+				       commands[i].name);
+			far_first = distance(name, first);
+			far_first = far_first < far_second ? far_first : far_second;
+			far = far < far_first ? far : far_first;
+		}
 		if (far < best) {
 			best = far;
 			nearest = commands[i].name;
@@ -489,17 +500,35 @@ static int run(int argc, char **argv)
 	return unknown_command(&out, two_words);
 }
 
+/*
+ * A standard stream that was closed ("dfucast … >&-") would be given to the next file that is opened, and libuv aborts
+ * on that. /dev/null takes its place, opened the other way round, so that what cannot be written still is an error.
+ */
+static void fill_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+			continue;
+		if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			_exit(CLI_EXIT_USAGE);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	int code;
+
+	fill_standard_streams();
 
 	argp_program_version = "dfucast " DFUCAST_VERSION;
 	argp_err_exit_status = CLI_EXIT_USAGE;
 	(void)signal(SIGPIPE, SIG_IGN);
 	code = run(argc, argv);
-	if (fflush(stdout) != 0 && code == CLI_EXIT_OK) {
-		(void)fprintf(stderr, "dfucast: the output could not be written: %s.\n", strerror(errno));
-		code = CLI_EXIT_USAGE;
+	errno = 0;
+	if (fflush(stdout) != 0 || ferror(stdout) != 0) { /* now, or earlier */
+		(void)fprintf(stderr, "dfucast: the output could not be written%s%s.\n",
+			      errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+		code = code == CLI_EXIT_OK ? CLI_EXIT_USAGE : code;
 	}
 	return code;
 }

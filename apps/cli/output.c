@@ -36,7 +36,7 @@ cJSON *output_begin(const struct output *out, const char *event, const char *tar
 	(void)cJSON_AddStringToObject(object, "event", event);
 	(void)cJSON_AddNumberToObject(object, "t_ms", (double)output_ms(out));
 	if (target != NULL)
-		(void)cJSON_AddStringToObject(object, "target", target);
+		output_add_text(object, "target", target, strlen(target));
 	return object;
 }
 
@@ -119,6 +119,45 @@ void output_add_text(cJSON *object, const char *key, const char *text, size_t le
 	free(copy);
 }
 
+char *output_shell_word(char *to, size_t to_bytes, const char *text)
+{
+	static const char plain[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
+	bool quote = text[0] == '\0' || strspn(text, plain) != strlen(text);
+	size_t at = 0;
+
+	if (quote)
+		to[at++] = '\'';
+	for (; *text != '\0' && at + 6 < to_bytes; text++) {
+		if (*text == '\'') { /* out of the quotes, one by itself, and in again */
+			memcpy(to + at, "'\\''", 4);
+			at += 4;
+		} else {
+			to[at++] = *text;
+		}
+	}
+	if (quote)
+		to[at++] = '\'';
+	to[at] = '\0';
+	return to;
+}
+
+size_t output_clip(const char *text, unsigned columns, unsigned *used)
+{
+	size_t length = 0;
+
+	*used = 0;
+	while (text[length] != '\0') {
+		bool begins = ((uint8_t)text[length] & 0xC0) != 0x80;
+
+		if (begins && *used == columns)
+			break;
+		*used += begins;
+		length++;
+	}
+	return length;
+}
+
 int output_usage(const struct output *out, const char *what, const char *what_to_do)
 {
 	(void)fprintf(stderr, "%s: %s\n", out->command, what);
@@ -128,8 +167,10 @@ int output_usage(const struct output *out, const char *what, const char *what_to
 		cJSON *object = output_begin(out, "error", NULL);
 
 		(void)cJSON_AddStringToObject(object, "error", "usage");
-		(void)cJSON_AddStringToObject(object, "message", what);
-		(void)cJSON_AddStringToObject(object, "hint", what_to_do != NULL ? what_to_do : "");
+		output_add_text(object, "message", what, strlen(what));
+		if (what_to_do == NULL)
+			what_to_do = "";
+		output_add_text(object, "hint", what_to_do, strlen(what_to_do));
 		output_end(object);
 	}
 	return CLI_EXIT_USAGE;
@@ -190,7 +231,7 @@ int output_failure(const struct output *out, const char *about, const struct fai
 			if (name != NULL)
 				(void)cJSON_AddStringToObject(object, "rc_name", name);
 		}
-		(void)cJSON_AddStringToObject(object, "message", why);
+		output_add_text(object, "message", why, strlen(why));
 		(void)cJSON_AddStringToObject(object, "hint", hint);
 		output_end(object);
 	}

@@ -45,6 +45,11 @@ bool output_is_text(const char *text, size_t length);
 /* Adds it to an object in full length. */
 void output_add_text(cJSON *object, const char *key, const char *text, size_t length);
 
+/* A word of a command line that is shown to be copied: quoted where a shell would read more into it. Returns `to`. */
+char *output_shell_word(char *to, size_t to_bytes, const char *text);
+/* So many bytes of the text fit `columns`, and take `*used` of them. */
+size_t output_clip(const char *text, unsigned columns, unsigned *used);
+
 /* "not a usage but a wrong argument": what and what to do, on standard error; with --json also an error object.
  * Returns CLI_EXIT_USAGE. */
 int output_usage(const struct output *out, const char *what, const char *what_to_do);

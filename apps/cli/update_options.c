@@ -151,7 +151,7 @@ static uint32_t seconds(struct argp_state *state, const char *name, const char *
 	uint32_t ms;
 
 	if (!cli_seconds_parse(text, &ms)) {
-		argp_error(state, "--%s takes seconds, like 10 or 0.5, not \"%s\"", name, text);
+		argp_error(state, "--%s takes seconds up to 24 days, like 10 or 0.5, not \"%s\"", name, text);
 		return 0;
 	}
 	return ms;

@@ -158,7 +158,10 @@ static void json_end(const struct update_job *job, size_t index, const struct df
 	if (job->ways[index].why[0] != '\0' && dfucast_err_band(err) == DFUCAST_BAND_LINK) {
 		cJSON_AddStringToObject(event, "why", job->ways[index].why);
 	}
-	cJSON_AddStringToObject(event, "hint", hint_for(err));
+	const char *hint =
+	    status->outcome.rc != 0 ? hint_for_device(status->outcome.group, status->outcome.rc) : NULL;
+
+	cJSON_AddStringToObject(event, "hint", hint != NULL ? hint : hint_for(err));
 }
 
 /* All that one look found out happened at one time, `now`, in whatever order it is told. */
@@ -169,7 +172,8 @@ static void json_target(const struct update_job *job, size_t index, const struct
 	cJSON *event = output_begin(&job->cli.out, "target", job->targets.items[index].text);
 
 	cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(event, "t_ms"), now);
-	cJSON_AddStringToObject(event, "label", job->targets.items[index].label);
+	output_add_text(event, "label", job->targets.items[index].label,
+			strlen(job->targets.items[index].label));
 	cJSON_AddStringToObject(event, "state", dfucast_state_name(state));
 	if (state == DFUCAST_STATE_UPLOADING) {
 		cJSON_AddNumberToObject(event, "offset", status->offset);
@@ -242,28 +246,50 @@ void update_report_changes(struct update_job *job)
 
 /* ---- live lines ---- */
 
-static unsigned terminal_rows(void)
+#define NAME_COLUMNS 34u
+#define STATE_COLUMNS 10u
+
+static void terminal_size(unsigned *rows, unsigned *columns)
 {
 	struct winsize size;
 
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 4) {
-		return size.ws_row;
+	*rows = 24;
+	*columns = 80;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 4 && size.ws_col > 0) {
+		*rows = size.ws_row;
+		*columns = size.ws_col;
 	}
-	return 24;
 }
 
-static void draw_target(const struct update_job *job, size_t index)
+/* One line of the screen, cut to its width: a longer one would wrap, and be more than the one that is erased. */
+static void draw_line(const char *text, unsigned columns)
+{
+	unsigned used;
+	size_t length = output_clip(text, columns, &used);
+
+	fprintf(stderr, "\033[K%.*s\n", (int)length, text);
+}
+
+static void draw_target(const struct update_job *job, size_t index, unsigned columns)
 {
 	struct dfucast_status status;
 	const struct update_line *line = &job->lines[index];
+	const char *name = update_target_name(job, index);
+	unsigned wide = columns >= NAME_COLUMNS + 1 + STATE_COLUMNS ? NAME_COLUMNS
+			: columns > 2 * (STATE_COLUMNS + 1)         ? columns - STATE_COLUMNS - 1
+								    : STATE_COLUMNS;
+	char text[NAME_COLUMNS * 4 + 128];
 	char bar[21];
 	unsigned filled;
+	unsigned used;
+	size_t at;
 
 	update_status(job, index, &status);
-	fprintf(stderr, "\033[K%-34.34s %-10s", update_target_name(job, index),
-		dfucast_state_name((enum dfucast_state)status.state));
+	at = output_clip(name, wide, &used);
+	at = (size_t)snprintf(text, sizeof(text), "%.*s%*s %-10s", (int)at, name, (int)(wide - used), "",
+			      dfucast_state_name((enum dfucast_state)status.state));
 	if (status.state != DFUCAST_STATE_UPLOADING) {
-		fputc('\n', stderr);
+		draw_line(text, columns);
 		return;
 	}
 	filled = (unsigned)((uint64_t)status.offset * 20u / job->file.length);
@@ -274,12 +300,13 @@ static void draw_target(const struct update_job *job, size_t index)
 	uint32_t moved = status.offset > line->upload_from ? status.offset - line->upload_from : 0;
 	double rate = spent > 0 ? (double)moved / spent : 0; /* bytes a ms are kB/s */
 
-	fprintf(stderr, " [%s] %3u %%  %6.1f kB/s", bar,
-		(unsigned)((uint64_t)status.offset * 100u / job->file.length), rate);
+	at += (size_t)snprintf(text + at, sizeof(text) - at, " [%s] %3u %%  %6.1f kB/s", bar,
+			       (unsigned)((uint64_t)status.offset * 100u / job->file.length), rate);
 	if (rate > 0.01) {
-		fprintf(stderr, "  ETA %.0f s", (double)(job->file.length - status.offset) / rate / 1000.0);
+		snprintf(text + at, sizeof(text) - at, "  ETA %.0f s",
+			 (double)(job->file.length - status.offset) / rate / 1000.0);
 	}
-	fputc('\n', stderr);
+	draw_line(text, columns);
 }
 
 static void erase_drawn(struct update_job *job)
@@ -293,12 +320,18 @@ static void erase_drawn(struct update_job *job)
 void update_report_draw(struct update_job *job)
 {
 	unsigned counts[DFUCAST_STATE_COUNT] = {0};
-	unsigned room = terminal_rows() - 3;
+	unsigned rows;
+	unsigned columns;
+	unsigned room;
 	unsigned drawn = 0;
+	char text[256];
+	size_t at;
 
 	if (!job->live) {
 		return;
 	}
+	terminal_size(&rows, &columns);
+	room = rows - 3;
 	erase_drawn(job);
 	for (size_t i = 0; i < job->targets.count; i++) {
 		struct dfucast_status status;
@@ -310,17 +343,18 @@ void update_report_draw(struct update_job *job)
 		    job->targets.count <= room || !dfucast_state_is_final((enum dfucast_state)status.state);
 
 		if (wanted && drawn < room) {
-			draw_target(job, i);
+			draw_target(job, i, columns);
 			drawn++;
 		}
 	}
-	fprintf(stderr, "\033[K%6.1f s ", output_ms(&job->cli.out) / 1000.0);
-	for (unsigned s = DFUCAST_STATE_CONNECTING; s < DFUCAST_STATE_COUNT; s++) {
+	at = (size_t)snprintf(text, sizeof(text), "%6.1f s ", output_ms(&job->cli.out) / 1000.0);
+	for (unsigned s = DFUCAST_STATE_CONNECTING; s < DFUCAST_STATE_COUNT && at < sizeof(text); s++) {
 		if (counts[s] > 0) {
-			fprintf(stderr, " %u %s", counts[s], dfucast_state_name((enum dfucast_state)s));
+			at += (size_t)snprintf(text + at, sizeof(text) - at, " %u %s", counts[s],
+					       dfucast_state_name((enum dfucast_state)s));
 		}
 	}
-	fputc('\n', stderr);
+	draw_line(text, columns);
 	job->drawn = drawn + 1;
 	fflush(stderr);
 }
@@ -487,6 +521,19 @@ bool update_is_booting(const struct dfucast_status *status)
 	       (status->outcome.err == DFUCAST_ERR_ABORTED || status->outcome.err == DFUCAST_ERR_DEADLINE);
 }
 
+/* A command to copy. */
+static void tell_command(const struct update_job *job, const char *command, const char *target)
+{
+	char word[5 * DFUCAST_LINUX_TEXT_BYTES];
+	const char *via = job->options.via;
+
+	fprintf(stderr, "  %s %s", command, output_shell_word(word, sizeof(word), target));
+	if (via != NULL) {
+		fprintf(stderr, " --via %s", output_shell_word(word, sizeof(word), via));
+	}
+	fputc('\n', stderr);
+}
+
 /* After an interruption, and for devices left running unconfirmed on purpose: what is where, what to run. */
 static void plain_left(const struct update_job *job)
 {
@@ -507,17 +554,12 @@ static void plain_left(const struct update_job *job)
 		if (job->sim != NULL) {
 			continue; /* gone with this run: nothing to run next */
 		}
-		const char *via = job->options.via;
-
 		if (trial) {
-			fprintf(stderr, "  to keep it: dfucast image confirm %s%s%s\n",
-				job->targets.items[i].text, via != NULL ? " --via " : "",
-				via != NULL ? via : "");
+			tell_command(job, "to keep it: dfucast image confirm", job->targets.items[i].text);
 		}
 		if (status.holds == DFUCAST_HOLDS_UNKNOWN) {
-			fprintf(stderr, "  to see what it runs: dfucast image list %s%s%s\n",
-				job->targets.items[i].text, via != NULL ? " --via " : "",
-				via != NULL ? via : "");
+			tell_command(job, "to see what it runs: dfucast image list",
+				     job->targets.items[i].text);
 		}
 		booting |= update_is_booting(&status);
 		again |= stopped && status.outcome.err == DFUCAST_ERR_ABORTED;

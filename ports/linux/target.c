@@ -246,11 +246,11 @@ static enum dfucast_linux_parse sim_parse(struct dfucast_linux_target *target, c
 					  const struct reason *why)
 {
 	(void)rest;
-	return say(
-	    why, DFUCAST_LINUX_PARSE_LATER,
-	    "\"%s\": only \"dfucast update\" and \"dfucast demo\" run virtual devices in this version. Use "
-	    "udp:, serial: or tcp: targets here.",
-	    target->text);
+	return say(why, DFUCAST_LINUX_PARSE_LATER,
+		   "\"%s\": virtual devices are no target here. Use udp:, serial: or tcp:; sim:N stands "
+		   "alone, as in "
+		   "--to sim:8.",
+		   target->text);
 }
 
 enum dfucast_linux_parse dfucast_linux_target_parse(struct dfucast_linux_target *target, const char *text,
@@ -370,6 +370,7 @@ enum dfucast_linux_parse dfucast_linux_target_file(const char *path,
 	unsigned number = 0;
 	size_t count = 0;
 	char line[1024];
+	char *text;
 	FILE *file = fopen(path, "re");
 
 	if (file == NULL)
@@ -381,11 +382,14 @@ enum dfucast_linux_parse dfucast_linux_target_file(const char *path,
 		bool is_target = false;
 
 		number++;
+		text = line;
+		if (number == 1 && strncmp(line, "\xEF\xBB\xBF", 3) == 0)
+			text += 3; /* some editors begin a file with a byte order mark */
 		if (strchr(line, '\n') == NULL && strlen(line) == sizeof(line) - 1)
 			result =
 			    say(&inner_why, DFUCAST_LINUX_PARSE_WRONG, "the line is too long. Split it.");
 		else
-			result = file_line(&target, line, &is_target, &inner_why);
+			result = file_line(&target, text, &is_target, &inner_why);
 		if (result != DFUCAST_LINUX_PARSE_OK) {
 			(void)say(&why, result, "%s, line %u: %s", path, number, inner);
 		} else if (is_target) {
@@ -395,7 +399,11 @@ enum dfucast_linux_parse dfucast_linux_target_file(const char *path,
 					     path, number);
 		}
 	}
-	if (result == DFUCAST_LINUX_PARSE_OK && (count == 0 || ferror(file) != 0))
+	if (result == DFUCAST_LINUX_PARSE_OK && ferror(file) != 0)
+		result = say(&why, DFUCAST_LINUX_PARSE_WRONG,
+			     "the target file %s cannot be read: %s. Write @FILE with one target a line.",
+			     path, strerror(errno));
+	else if (result == DFUCAST_LINUX_PARSE_OK && count == 0)
 		result = say(&why, DFUCAST_LINUX_PARSE_WRONG,
 			     "%s names no target. Write one a line, as udp:192.0.2.7.", path);
 	(void)fclose(file);

@@ -434,6 +434,18 @@ def test_target_file_names_its_line(ports, tmp_path, good):
     assert "names no target" in refused_line(ports, tmp_path, good, "--to", f"@{listed}")
     listed.write_text(f"{ports.tcp_target} colour=red\n")
     assert "colour=red" in refused_line(ports, tmp_path, good, "--to", f"@{listed}")
+    listed.write_text("sim:2\n")
+    assert "stands alone" in refused_line(ports, tmp_path, good, "--to", f"@{listed}")
+    assert "Is a directory" in refused_line(ports, tmp_path, good, "--to", "@.")
+
+
+def test_target_file_of_an_editor(tmp_path, good, bad_server):
+    """A byte order mark, CRLF, blank lines, comments, and no line end at the end."""
+    targets = [bad_server().target for _ in range(2)]
+    listed = tmp_path / "fleet.txt"
+    listed.write_bytes(f"\ufeff{targets[0]} label=küche # one\r\n\r\n\t# nobody\r\n  {targets[1]}".encode())
+    result = conftest.run_dfucast("update", "--json", "--dry-run", good, "--to", f"@{listed}")
+    assert {(e["target"], e["label"]) for e in result.of("target")} == {(targets[0], "küche"), (targets[1], "")}, result
 
 
 @pytest.mark.parametrize("word", ["passkey=123456"])

@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """`dfucast update --to sim:N` and `dfucast demo`: the whole command on virtual devices, in virtual time."""
 
+import fcntl
 import json
 import os
 import pathlib
+import pty
+import re
 import resource
+import shlex
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 import pytest
@@ -185,6 +191,30 @@ def test_interrupt_names_what_devices_hold(image):
     assert child.returncode == 130 and "as it was before" in err and "part of the image" in err, (out, err)
 
 
+@pytest.mark.parametrize("columns", [20, 30, 44, 80])
+def test_live_lines_fit_the_terminal(image, columns):
+    """A line that wraps would be two on the screen and one when it is erased."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        time.sleep(0.2)  # until the size is set
+        os.execv(conftest.DFUCAST, [conftest.DFUCAST, "update", image, "--to", "sim:5"])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 6, columns, 0, 0))
+    out = b""
+    while True:
+        try:
+            got = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not got:
+            break
+        out += got
+    os.close(terminal)
+    assert os.waitpid(pid, 0)[1] == 0, out
+    drawn = re.findall(r"\x1b\[K([^\x1b\r\n]*)\r\n", out.decode())
+    assert len(drawn) > 20 and max(map(len, drawn)) <= columns, max(drawn, key=len)
+    assert any("uploading" in line or columns == 20 for line in drawn)
+
+
 # ---- dfucast sim serve ------------------------------------------------------------------------------------------
 
 
@@ -311,6 +341,18 @@ def test_serve_on_terminals(image, served):
     assert {e["version_after"] for e in ends(result)} == {"1.4.0"}
     again = conftest.run_dfucast("update", "--json", image, *(w for t in targets for w in ("--to", t)))
     assert again.code == 0 and again.summary["sent_bytes"] == 0, again
+
+
+def test_a_command_to_copy_is_quoted(image, served):
+    """"?" and "&" mean something to a shell: half of the target would be lost to it."""
+    (target,) = served(1, pty=True)
+    target += "?framing=console&baud=115200"
+    result = conftest.run_dfucast("update", "--mode", "test", image, "--to", target)
+    (line,) = re.findall(r"to keep it: (.*)", result.err)
+    assert result.code == 0 and shlex.split(line) == ["dfucast", "image", "confirm", target], result
+    done = subprocess.run(["sh", "-c", f'dfucast() {{ "{conftest.DFUCAST}" "$@"; }}; {line}'], check=False, timeout=60,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done
 
 
 def test_serve_to_smpmgr(image, served):

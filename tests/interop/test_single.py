@@ -601,6 +601,8 @@ def test_bad_json_sends_nothing(body):
 def test_suggestions_and_help():
     assert "dfucast params" in run("parms", code=1).err
     assert "dfucast image list" in run("image", "lst", code=1).err
+    assert "dfucast image list" in run("list", code=1).err and "dfucast update" in run("upd", code=1).err
+    assert "Did you mean" not in run("flash", code=1).err
     assert "comes later" in run("doctor", code=1).err
     assert re.fullmatch(r"dfucast \S+\n", run("--version").out)
     overview = run("--help").out
@@ -610,6 +612,28 @@ def test_suggestions_and_help():
             assert "--json" in shown and "--timeout" in shown and "--trace" in shown, name
     assert "Examples:" in run("echo", "--help").out
     assert run("serial:")
+
+
+@pytest.mark.parametrize("words", [("image", "inspect"), ("update", "--to", "sim:2"), ("update", "--json", "--to", "sim:2")],
+                         ids=" ".join)
+@pytest.mark.parametrize("output", ["exec >&-", "exec >&- 2>&- <&-", "exec >/dev/full"])
+def test_output_that_cannot_be_written(tmp_path, output, words):
+    """Closed (libuv aborts on descriptors below 3) or full, at once or long before the end: an exit code tells."""
+    path, _ = images.signed_by_imgtool(tmp_path)
+    done = subprocess.run(["sh", "-c", f'{output}; exec "$@"', "sh", DFUCAST, *words, path], check=False,
+                          timeout=60, capture_output=True, text=True)
+    assert done.returncode == 1, done
+    assert "could not be written" in done.stderr or "2>&-" in output, done
+
+
+def test_bad_utf8_stays_out_of_json(tmp_path):
+    path = os.fsencode(tmp_path) + b"/caf\xe9.bin"
+    with open(path, "wb") as file:
+        file.write(b"x")
+    for words in (("image", "inspect", "--json", path), ("update", "--json", path, "--to", "sim:1"),
+                  ("echo", "--json", b"udp:caf\xe9.invalid", "hi"), ("echo", "--json", b"caf\xe9", "hi")):
+        done = subprocess.run([DFUCAST, *words], check=False, timeout=30, capture_output=True)
+        assert "caf?" in json.loads(done.stdout.decode())["target" if done.returncode > 1 else "message"], done
 
 
 # ---- texts ----------------------------------------------------------------------------------------------------
