@@ -157,8 +157,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 			    state,
 			    "where is the host? Write --host pty, --host serial:/dev/… or --host udp:…");
 		}
-		if (gateway->to_count == 0 &&
-		    (gateway->radio == NULL || strncmp(gateway->radio, "sim:", 4) != 0)) {
+		if (gateway->to_count > 0 && gateway->radio != NULL &&
+		    strncmp(gateway->radio, "sim:", 4) == 0) {
+			argp_error(state, "--radio %s has devices of its own: leave out --to",
+				   gateway->radio);
+		}
+		if (gateway->to_count == 0 && gateway->radio == NULL) {
 			argp_error(state,
 				   "which devices? Write --to TARGET, or --radio sim:8 for virtual ones");
 		}
@@ -414,6 +418,7 @@ static void host_frame(void *context, const uint8_t *frame, size_t length)
 	if (job->finished) {
 		return;
 	}
+	job->host_said[0] = '\0';
 	if (uv_is_active((uv_handle_t *)&job->linger)) {
 		uv_timer_start(&job->linger, linger_over, LINGER_MS, 0);
 	}
@@ -433,6 +438,10 @@ static void host_told(void *context, const char *what)
 {
 	struct gateway_job *job = context;
 
+	if (strcmp(job->host_said, what) == 0) {
+		return; /* the same every second, as long as an adapter is unplugged */
+	}
+	snprintf(job->host_said, sizeof(job->host_said), "%s", what);
 	if (!job->cli.out.json) {
 		fprintf(stderr, "dfucast gateway: host link: %s\n", what);
 	}
@@ -579,9 +588,18 @@ static int open_host(struct gateway_job *job)
 	job->host =
 	    dfucast_linux_host_open(&job->cli.loop, job->options.host, &events, &source, why, sizeof(why));
 	if (job->host == NULL) {
-		return output_usage(
-		    &job->cli.out, why,
-		    "Write --host pty, --host serial:/dev/ttyS0 or --host udp:127.0.0.1:1337.");
+		struct dfucast_linux_target target;
+		char wrong[300];
+		int code =
+		    output_usage(&job->cli.out, why,
+				 "Write --host pty, --host serial:/dev/ttyS0 or --host udp:127.0.0.1:1337.");
+
+		/* well written, but not to be had */
+		return strcmp(job->options.host, "pty") == 0 ||
+			       dfucast_linux_target_parse(&target, job->options.host, wrong, sizeof(wrong)) ==
+				   DFUCAST_LINUX_PARSE_OK
+			   ? CLI_EXIT_RADIO
+			   : code;
 	}
 	if (job->cli.out.json) {
 		output_end(output_begin(&job->cli.out, "serving", dfucast_linux_host_name(job->host)));

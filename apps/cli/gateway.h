@@ -50,6 +50,7 @@ struct gateway_job {
 	struct dfucast_gateway_config config;
 	struct dfucast_gateway_port port;
 	struct dfucast_linux_host *host;
+	char host_said[200]; /* the last of its link since the last request */
 	struct dfucast_linux_sha256 hashes[2];
 	uint32_t sums[GATEWAY_SUMS];
 	uint8_t answer[GATEWAY_ANSWER_BYTES];

@@ -13,6 +13,8 @@
 #define REOPEN_MS 1000u
 #define UP_MS 15000u /* the gateway's link may take so long, at first and when it was lost */
 #define POLL_MS 500u
+#define OWN_PLAN_TRIES 5u
+#define OWN_PLAN_MS 200u /* between them */
 
 struct update_via {
 	struct update_job *job;
@@ -105,6 +107,36 @@ static int open_gateway(struct update_job *job, struct update_via *via)
 	return output_usage(&job->cli.out, why, "Name the gateway's link, as --via serial:/dev/ttyACM0.");
 }
 
+/*
+ * A plan without targets means the gateway's own: until then its reports are of the last plan, which may have been for
+ * some of them only. Refused while a cast runs, and for a moment after: then it is that cast that is looked at.
+ */
+static struct failure ask_for_own_plan(struct session *session)
+{
+	const struct dfucast_smp_fleet_plan plan = {.at = 0};
+	struct failure failure = {.err = 0};
+
+	for (unsigned tries = 0; tries < OWN_PLAN_TRIES; tries++) {
+		struct dfucast_smp_fleet_prediction prediction;
+		struct dfucast_smp_error error;
+		uint8_t frame[128];
+		size_t written = 0;
+		int length = dfucast_smp_fleet_plan_encode(frame, sizeof(frame), (struct dfucast_smp_id){0},
+							   &plan, NULL, 0, &written);
+		struct answer answer = session_request(session, frame, (size_t)length, SESSION_TIMEOUT_MS, 3);
+		int decoded = answer.failure.err != 0 ? 0
+						      : dfucast_smp_fleet_prediction_decode(
+							    answer.body, answer.length, &error, &prediction);
+
+		failure = session_verdict(&answer, decoded, &error);
+		if (failure.err != DFUCAST_ERR_REFUSED) {
+			return failure;
+		}
+		uv_sleep(OWN_PLAN_MS);
+	}
+	return (struct failure){.err = 0};
+}
+
 /* No --to: the gateway's own plan, as its reports list it. @return CLI_EXIT_OK, or the exit code */
 static int ask_for_targets(struct update_job *job, struct update_via *via)
 {
@@ -114,6 +146,13 @@ static int ask_for_targets(struct update_job *job, struct update_via *via)
 
 	if (session == NULL) {
 		return output_usage(&job->cli.out, "Not enough memory.", "Give fewer targets.");
+	}
+	struct failure refused = ask_for_own_plan(session);
+
+	if (refused.err != 0) {
+		(void)output_failure(&job->cli.out, job->options.via, &refused);
+		session_destroy(session);
+		return CLI_EXIT_RADIO;
 	}
 	do {
 		struct dfucast_smp_fleet_report report;

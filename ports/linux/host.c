@@ -265,6 +265,17 @@ static bool parse(struct dfucast_linux_host *host, const char *text, char *why, 
 	}
 }
 
+/* A port that goes away later is waited for; one that is not there at the start is a mistake. */
+static bool open_serial(struct dfucast_linux_host *host, char *why, size_t why_bytes)
+{
+	if (access(host->target.host, R_OK | W_OK) != 0) {
+		(void)snprintf(why, why_bytes, "%s cannot be opened: %s.", host->name, strerror(errno));
+		return false;
+	}
+	begin_stream(host, -1);
+	return true;
+}
+
 struct dfucast_linux_host *dfucast_linux_host_open(uv_loop_t *loop, const char *text,
 						   const struct dfucast_linux_host_events *events,
 						   const struct dfucast_frame_source *source, char *why,
@@ -291,7 +302,7 @@ struct dfucast_linux_host *dfucast_linux_host_open(uv_loop_t *loop, const char *
 	host->timer.data = host;
 	(void)snprintf(host->name, sizeof(host->name), "%s", text);
 	if (host->kind == HOST_SERIAL)
-		begin_stream(host, -1);
+		opened = open_serial(host, why, why_bytes);
 	else if (host->kind == HOST_PTY)
 		opened = open_pty(host, why, why_bytes);
 	else

@@ -2,6 +2,7 @@
 """`dfucast gateway`: hosts that others wrote, with nothing of ours on their side and their own defaults, update a whole
 fleet over a tty; so does `dfucast update --via`. Behind it virtual devices, and real boards (MCUboot, Zephyr) in QEMU."""
 
+import os
 import pathlib
 import socket
 import subprocess
@@ -182,6 +183,16 @@ def test_via_some_of_them(gateway, dfucast, image):
     assert {e["target"] for e in behind.of("target")} == {"sim:5#3", "sim:5#1"}
 
 
+def test_via_all_of_them_after_some(dfucast, dfucast_start, image):
+    """Without --to it is the gateway's own fleet, not what the plan before was for."""
+    running = dfucast_start("gateway", "--json", "--speed", "10", "--radio", "sim:3", "--host", "pty")
+    via = ("update", image, "--json", "--mode", "upload", "--via", running.wait_event("serving")["target"])
+    some, looked, all_three = dfucast(*via, "--to", "sim:3#1"), dfucast(*via, "--dry-run"), dfucast(*via)
+    assert some.summary["done"] == 1, some
+    for result in (looked, all_three):
+        assert result.code == 0 and {e["target"] for e in result.of("target")} == {f"sim:3#{i}" for i in range(3)}, result
+
+
 def test_via_to_direct_xip(gateway, dfucast, image):
     """What the plan says of slot, leave and settings reaches the devices behind the gateway."""
     running, port = gateway("--radio", "sim:2?mode=4")
@@ -293,6 +304,32 @@ def test_via_says_what_is_wrong(gateway, dfucast, native, image, tmp_path):
     server = native("udp")
     nothing = dfucast("update", image, "--json", "--via", server.target, "--to", "0")
     assert nothing.code == 4 and "no gateway" in nothing.err + nothing.out, nothing
+
+
+@pytest.mark.parametrize("words, code, said", [
+    (["--host", "serial:/dev/nope", "--radio", "sim:2"], 4, "No such file"),
+    (["--host", "udp:192.0.2.1:1337", "--radio", "sim:2"], 4, "cannot be served"),
+    (["--host", "nope", "--radio", "sim:2"], 1, "no scheme"), (["--host", "pty", "--radio", "nope"], 1, "No such radio"),
+    (["--host", "pty", "--radio", "bluez"], 4, "no Bluetooth LE radio"), (["--host", "pty"], 1, "which devices"),
+    (["--host", "pty", "--radio", "sim:2", "--to", "udp:192.0.2.1"], 1, "leave out --to")],
+    ids=lambda value: "_".join(value[1::2]) if isinstance(value, list) else None)
+def test_gateway_says_what_is_wrong(dfucast, words, code, said):
+    result = dfucast("gateway", *words, timeout=20)
+    assert result.code == code and said in result.err, result
+
+
+def test_host_port_that_goes_away_is_told_once(dfucast_start):
+    """An adapter is unplugged: the gateway waits for it, with one line and not one a second."""
+    master, slave = os.openpty()
+    running = dfucast_start("gateway", "--host", f"serial:{os.ttyname(slave)}", "--radio", "sim:1", "--log", "/dev/null")
+    assert running.child.stdout.readline().startswith("serial:")
+    time.sleep(0.5)
+    os.close(slave)
+    os.close(master)
+    time.sleep(4)
+    running.interrupt()
+    result = running.finish(20)
+    assert result.code == 130 and 1 <= result.err.count("host link:") <= 2, result
 
 
 def test_via_and_a_deadline(gateway, dfucast, image):
