@@ -86,7 +86,7 @@ static const char doc[] =
     "\v"
     "Examples:\n"
     "  dfucast gateway --host pty --radio sim:8\n"
-    "  dfucast gateway --host udp:127.0.0.1:1337 --to serial:/dev/ttyACM0 --to serial:/dev/ttyACM1\n"
+    "  dfucast gateway --host udp:127.0.0.1:1337 --to serial:/dev/ttyACM0\n"
     "\n"
     "What a host sees is in docs/gateway-protocol.md. Ctrl-C ends it: devices stay as they are, and are "
     "named.";

@@ -174,7 +174,10 @@ static int make_model(struct cli *cli, const struct sim_options *sim, struct mod
 	wrong = sim_peer_config_parse(&model->config, sim->keys, &at);
 	if (wrong != NULL) {
 		snprintf(what, sizeof(what), "--sim: %s: \"%.80s\".", wrong, at);
-		return output_usage(&cli->out, what, "\"dfucast sim --help\" shows keys and values.");
+		return output_usage(&cli->out, what,
+				    "Keys: buf, bufs, mode, mode_told, params, slots, images, v1, legacy_rc, "
+				    "verbose, frugal, image_check, erase_pending, ram_unlisted, progressive, "
+				    "page_erase_ms, service_ms, write_us_per_kib, boot_ms, swap_ms.");
 	}
 	return read_image(cli, sim, model);
 }
@@ -223,7 +226,7 @@ int cmd_sim(int argc, char **argv)
 	    "\v"
 	    "Example:\n"
 	    "  dfucast sim serve --udp 1337 --count 2 &\n"
-	    "  dfucast update app.signed.bin --to udp:127.0.0.1:1337 --to udp:127.0.0.1:1338\n"
+	    "  dfucast update app.bin --to udp:127.0.0.1:1337 --to udp:127.0.0.1:1338\n"
 	    "  dfucast sim serve --pty";
 	const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 2}, {0}};
 	const struct argp argp = {

@@ -610,6 +610,10 @@ def test_suggestions_and_help():
         if f"{name} " in overview and "(comes later)" not in re.search(rf"^  {name} .*$", overview, re.M)[0]:
             shown = run(*name.split(), "--help").out
             assert "--json" in shown and "--timeout" in shown and "--trace" in shown, name
+            wide = subprocess.run([DFUCAST, *name.split(), "--help"], env={"ARGP_HELP_FMT": "rmargin=300"}, text=True,
+                                  check=True, capture_output=True).stdout
+            for example in re.findall(r"^  dfucast .*$", wide, re.M):
+                assert f"\n{example}\n" in shown, example  # in one line, to be copied
     assert "Examples:" in run("echo", "--help").out
     assert run("serial:")
 
