@@ -105,7 +105,7 @@ int cmd_demo(int argc, char **argv)
 	    "\v"
 	    "Examples:\n"
 	    "  dfucast demo\n"
-	    "  dfucast demo --sim 'never_returns=0'   the canary stays away: others are held\n"
+	    "  dfucast demo --sim 'never_returns=0'    the canary never comes back\n"
 	    "  dfucast demo --sim 'loss=0.05&drops=3'    a bad radio\n"
 	    "  dfucast demo --count 100                  more devices than links: waves";
 	const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 2}, {0}};
