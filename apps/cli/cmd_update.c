@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define REDRAW_MS 100u
@@ -513,6 +514,41 @@ static int check_report(const struct update_job *job)
 	return output_usage(&job->cli.out, why, "Give --report a path that can be written.");
 }
 
+static bool is_same_file(const char *one, const char *other)
+{
+	struct stat a;
+	struct stat b;
+
+	return one != NULL && other != NULL && stat(one, &a) == 0 && stat(other, &b) == 0 &&
+	       S_ISREG(a.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* What is written must not be what is read: a --trace that names the image would empty it. */
+static int check_files(struct update_job *job)
+{
+	const struct update_options *options = &job->options;
+	const char *const written[] = {options->report_path, options->common.trace_path,
+				       options->common.log_path};
+	const char *what_to_do = "Give --report, --trace and --log files of their own.";
+	char what[400];
+
+	for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+		bool reads = is_same_file(written[i], options->image_path) ||
+			     is_same_file(written[i], options->key_path);
+
+		for (size_t k = 0; k < options->to_count; k++) {
+			reads |= options->to[k][0] == '@' && is_same_file(written[i], options->to[k] + 1);
+		}
+		if (reads) {
+			output_init(&job->cli.out, "dfucast update", options->common.json);
+			snprintf(what, sizeof(what), "%.300s is read by this run, and cannot be written too.",
+				 written[i]);
+			return output_usage(&job->cli.out, what, what_to_do);
+		}
+	}
+	return CLI_EXIT_OK;
+}
+
 static void release(struct update_job *job)
 {
 	update_sim_free(job);
@@ -539,7 +575,10 @@ int cmd_update(int argc, char **argv)
 	memset(&job, 0, sizeof(job));
 	job.file.fd = -1;
 	update_options_parse(&job.options, argc, argv);
-	code = cli_open(&job.cli, "dfucast update", &job.options.common);
+	code = check_files(&job);
+	if (code == CLI_EXIT_OK) {
+		code = cli_open(&job.cli, "dfucast update", &job.options.common);
+	}
 	if (code != CLI_EXIT_OK) {
 		update_options_free(&job.options);
 		return code;

@@ -426,6 +426,19 @@ def test_bad_line_before_bad_image(ports, tmp_path):
     assert "no scheme" in said
 
 
+@pytest.mark.parametrize("option", ["--report", "--trace", "--log"])
+def test_what_is_read_is_not_overwritten(option, ports, tmp_path, good):
+    listed = tmp_path / "fleet.txt"
+    listed.write_text(f"{ports.tcp_target}\n")
+    link = tmp_path / "link.bin"
+    link.symlink_to(good)
+    before = good.read_bytes()
+    for path in (good, link, listed):
+        result = conftest.run_dfucast("update", "--json", good, "--to", f"@{listed}", option, path, timeout=20)
+        assert result.code == EXIT_USAGE and "cannot be written too" in result.events[0]["message"], result
+    assert good.read_bytes() == before and listed.read_text() == f"{ports.tcp_target}\n" and not ports.heard()
+
+
 def test_target_file_names_its_line(ports, tmp_path, good):
     listed = tmp_path / "fleet.txt"
     listed.write_text(f"{ports.tcp_target}\n\nserial:/dev/x?framing=smoke\n")
