@@ -85,9 +85,11 @@ set(DFUCAST_CLI_SOURCES
   apps/cli/cmd_os.c
   apps/cli/cmd_image.c
   apps/cli/cmd_inspect.c
+  apps/cli/image_file.c
   apps/cli/cmd_raw.c
   apps/cli/cmd_inventory.c
   apps/cli/cmd_update.c
+  apps/cli/update_image.c
   apps/cli/update_options.c
   apps/cli/update_match.c
   apps/cli/update_set.c

@@ -147,8 +147,10 @@ struct update_job {
 	double sim_upload_s;
 };
 
-/* cmd_update.c: says why the image, or one in the package, is bad; and proves one: both hashes over the whole file. The
- * image's own decides; the file's is the key for resuming. */
+/* update_image.c: reads and proves what the options name. @return CLI_EXIT_OK, or the exit code after saying why not */
+int update_image_load(struct update_job *job);
+/* Says why the image, or one in the package, is bad; and proves one: both hashes over the whole file. The image's own
+ * decides; the file's is the key for resuming. */
 int update_image_failure(struct update_job *job, int err, const char *why);
 int update_prove_image(const struct dfucast_image *image, struct image_file *file, uint8_t sha[32]);
 
