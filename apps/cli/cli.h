@@ -59,6 +59,7 @@ struct cli {
 	uv_loop_t loop;
 	uv_signal_t interrupt;
 	uv_signal_t terminate;
+	uv_signal_t hangup;
 	void (*on_interrupt)(void *context); /* NULL: the loop is stopped and `interrupted` set */
 	void *on_interrupt_context;
 	bool interrupted;

@@ -185,9 +185,13 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static void start_signal(struct cli *cli, uv_signal_t *handle, int number)
 {
+	struct sigaction before;
+
 	(void)uv_signal_init(&cli->loop, handle);
 	handle->data = cli;
-	(void)uv_signal_start(handle, on_signal, number);
+	/* ignored by nohup: it stays so */
+	if (number != SIGHUP || sigaction(number, NULL, &before) != 0 || before.sa_handler != SIG_IGN)
+		(void)uv_signal_start(handle, on_signal, number);
 	uv_unref((uv_handle_t *)handle);
 }
 
@@ -220,6 +224,7 @@ int cli_open(struct cli *cli, const char *command, const struct cli_common *opti
 	}
 	start_signal(cli, &cli->interrupt, SIGINT);
 	start_signal(cli, &cli->terminate, SIGTERM);
+	start_signal(cli, &cli->hangup, SIGHUP); /* the terminal or the ssh session ended */
 	return CLI_EXIT_OK;
 }
 
@@ -227,6 +232,7 @@ int cli_close(struct cli *cli, int code)
 {
 	uv_close((uv_handle_t *)&cli->interrupt, NULL);
 	uv_close((uv_handle_t *)&cli->terminate, NULL);
+	uv_close((uv_handle_t *)&cli->hangup, NULL);
 	/* What was closed needs a turn or two of the loop. */
 	for (int i = 0; i < 8 && uv_loop_alive(&cli->loop) != 0; i++)
 		(void)uv_run(&cli->loop, UV_RUN_NOWAIT);

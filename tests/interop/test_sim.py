@@ -343,6 +343,24 @@ def test_serve_on_terminals(image, served):
     assert again.code == 0 and again.summary["sent_bytes"] == 0, again
 
 
+@pytest.mark.parametrize("ignored", [False, True], ids=["hangup", "nohup"])
+def test_the_terminal_goes_away(image, served, ignored):
+    """As Ctrl-C: what the device holds is told, to a log if nobody else hears it. Under nohup the update goes on."""
+    (target,) = served(1)
+    child = subprocess.Popen(
+        [conftest.DFUCAST, "update", "--json", image, "--to", target], stdin=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL))
+    for line in child.stdout:
+        if json.loads(line).get("state") == "uploading":
+            break
+    child.send_signal(signal.SIGHUP)
+    out, err = child.communicate(timeout=60)
+    *_, final, summary = [json.loads(line) for line in out.splitlines()]
+    assert child.returncode == (0 if ignored else 130), (out, err)
+    assert summary["event"] == "summary" and final["holds"] == ("image" if ignored else "part"), (out, err)
+
+
 def test_a_command_to_copy_is_quoted(image, served):
     """"?" and "&" mean something to a shell: half of the target would be lost to it."""
     (target,) = served(1, pty=True)
