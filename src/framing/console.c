@@ -29,6 +29,7 @@ enum line_state { TEXT = 0, FIRST_MARKER = 0x06, NEXT_MARKER = 0x04, AFTER_CR = 
 
 #define FIRST_MARKER_END 0x09
 #define NEXT_MARKER_END 0x14
+#define MARKER_BYTES 2u
 
 /** rx_quad_count: characters of the open quad, and from bit 4 on the `=` seen. */
 #define QUAD_CHARS 0x0Fu
@@ -88,22 +89,17 @@ static size_t encode_line(struct dfucast_framing *link, const struct dfucast_fra
 	size_t part = link->tx_length - position;
 	size_t limit = NEXT_RAW_BYTES;
 	size_t used = 0;
+	uint16_t marker = NEXT_MARKER << 8 | NEXT_MARKER_END;
 
-	line[0] = NEXT_MARKER;
-	line[1] = NEXT_MARKER_END;
 	if (position == 0) {
-		line[0] = FIRST_MARKER;
-		line[1] = FIRST_MARKER_END;
+		marker = FIRST_MARKER << 8 | FIRST_MARKER_END;
 		limit = FIRST_RAW_BYTES;
 		dfucast_put_be16(raw, (uint16_t)(link->tx_length + DFUCAST_FRAMING_CRC_BYTES));
 		used = DFUCAST_FRAMING_LENGTH_BYTES;
 	}
 	if (used + part + DFUCAST_FRAMING_CRC_BYTES > limit) {
 		/* More lines follow: whole quads here, and at least one byte for the line that has the CRC. */
-		part--;
-		if (part > limit - used)
-			part = limit - used;
-		part -= (used + part) % 3;
+		part = limit - used - (used + part > limit ? 0u : 3u);
 	}
 	source->read(source->context, position, raw + used, part);
 	link->tx_crc = dfucast_crc16(link->tx_crc, raw + used, part);
@@ -114,7 +110,8 @@ static size_t encode_line(struct dfucast_framing *link, const struct dfucast_fra
 		used += DFUCAST_FRAMING_CRC_BYTES;
 		link->tx_length = 0;
 	}
-	used = 2 + base64_encode(raw, used, line + 2);
+	dfucast_put_be16(line, marker);
+	used = MARKER_BYTES + base64_encode(raw, used, line + MARKER_BYTES);
 	line[used++] = '\n';
 	return used;
 }

@@ -7,28 +7,29 @@
 
 #define FIELD_COUNT 4u
 
-/* One number that orders versions as their fields do, most significant first. */
-static uint64_t rank(const struct dfucast_version *version, bool with_build)
+/* One number that orders versions as their fields do but for the build, most significant first. */
+static uint32_t release(const struct dfucast_version *version)
 {
-	uint32_t release =
-	    (uint32_t)version->major << 24 | (uint32_t)version->minor << 16 | version->revision;
-
-	return (uint64_t)release << 32 | (with_build ? version->build : 0);
+	return (uint32_t)version->major << 24 | (uint32_t)version->minor << 16 | version->revision;
 }
 
 int dfucast_version_compare(const struct dfucast_version *a, const struct dfucast_version *b, bool with_build)
 {
-	uint64_t left = rank(a, with_build);
-	uint64_t right = rank(b, with_build);
+	uint32_t left = release(a);
+	uint32_t right = release(b);
 
+	if (left == right && with_build) {
+		left = a->build;
+		right = b->build;
+	}
 	return (left > right) - (left < right);
 }
 
 bool dfucast_version_parse(struct dfucast_version *version, const char *text, size_t length)
 {
-	static const uint32_t maxima[FIELD_COUNT] = {UINT8_MAX, UINT8_MAX, UINT16_MAX, UINT32_MAX};
+	static const uint8_t bits[FIELD_COUNT] = {8, 8, 16, 32};
 	uint32_t fields[FIELD_COUNT] = {0};
-	size_t count = 0;
+	unsigned int count = 0;
 	bool digits = false;
 
 	*version = (struct dfucast_version){0};
@@ -36,7 +37,7 @@ bool dfucast_version_parse(struct dfucast_version *version, const char *text, si
 		uint32_t digit = (uint32_t)(uint8_t)text[i] - '0';
 
 		if (digit <= 9) {
-			if (fields[count] > (maxima[count] - digit) / 10u)
+			if (fields[count] > ((UINT32_MAX >> (32u - bits[count])) - digit) / 10u)
 				return false;
 			fields[count] = fields[count] * 10u + digit;
 			digits = true;
