@@ -87,8 +87,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 			check(slot <= BUFFER_COUNT && (taken & bit) == 0);
 			check(slot == 0 || (links[i].rx_have >= 8 && links[i].rx_have < BUFFER_BYTES));
-			check(slot == 0 || links[i].rx_skip == 0);
-			check(links[i].rx_skip <= DFUCAST_BLE_FRAME_BYTES_MAX - 8);
+			check(slot == 0 ||
+			      (links[i].rx_rest != 0 && links[i].rx_have + links[i].rx_rest <= BUFFER_BYTES));
+			check(links[i].rx_rest <= DFUCAST_BLE_FRAME_BYTES_MAX - 8);
 			taken |= bit;
 		}
 		check(taken == pool.used);

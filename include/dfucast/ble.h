@@ -51,9 +51,10 @@ struct dfucast_ble_link {
 	uint16_t tx_position; /**< bytes of the begun frame that the stack has taken */
 	uint16_t tx_length;   /**< of the frame that the last value was made of */
 	uint16_t rx_have;
-	uint16_t rx_skip; /**< bytes of a frame that found no buffer, still to be passed over */
-	uint8_t rx_slot;  /**< buffer of the pool + 1; 0: none */
-	uint8_t drops;    /**< frames dropped for lack of a buffer or of sense; saturates */
+	uint16_t
+	    rx_rest; /**< bytes still to come of a frame that has begun; passed over if it found no buffer */
+	uint8_t rx_slot; /**< buffer of the pool + 1; 0: none */
+	uint8_t drops;   /**< frames dropped for lack of a buffer or of sense; saturates */
 };
 
 void dfucast_ble_pool_init(struct dfucast_ble_pool *pool, uint8_t *memory, uint16_t bytes_each,

@@ -90,46 +90,40 @@ static size_t frame_length(const uint8_t *header)
 static void take_first(struct dfucast_ble_link *link, struct dfucast_ble_pool *pool, const uint8_t *value,
 		       size_t length, size_t need)
 {
-	uint8_t slot = 0;
+	unsigned int slot = 0;
 
-	while (slot < pool->count && (pool->used & 1u << slot) != 0)
+	link->rx_rest = (uint16_t)(need - length);
+	while ((pool->used & 1u << slot) != 0)
 		slot++;
-	if (slot == pool->count || need > pool->bytes_each) {
+	if (slot >= pool->count || need > pool->bytes_each) {
 		count_drop(link);
-		link->rx_skip = (uint16_t)(need - length);
 		return;
 	}
 	pool->used = (uint8_t)(pool->used | 1u << slot);
 	link->rx_slot = (uint8_t)(slot + 1);
-	memcpy(pool->memory + (size_t)slot * pool->bytes_each, value, length);
 	link->rx_have = (uint16_t)length;
+	memcpy(pool->memory + (size_t)slot * pool->bytes_each, value, length);
 }
 
 /** A value while a frame is half here or half passed over. @return false when it is no part of that frame. */
 static bool take_next(struct dfucast_ble_link *link, struct dfucast_ble_pool *pool, const uint8_t *value,
 		      size_t length, const struct dfucast_frame_sink *sink)
 {
-	uint8_t *frame = NULL;
-	size_t rest = link->rx_skip;
-	size_t part;
+	size_t rest = link->rx_rest;
+	size_t part = length < rest ? length : rest;
+	uint8_t *frame;
 
-	if (link->rx_slot != 0) {
-		frame = pool->memory + (size_t)(link->rx_slot - 1u) * pool->bytes_each;
-		rest = frame_length(frame) - link->rx_have;
-	}
+	link->rx_rest = (uint16_t)(rest - part);
 	if (length >= rest + HEADER_BYTES) {
 		/* A frame passed over was counted at its start. */
-		if (frame != NULL)
+		if (link->rx_slot != 0)
 			count_drop(link);
 		release(link, pool);
-		link->rx_skip = 0;
 		return false;
 	}
-	part = length < rest ? length : rest;
-	if (frame == NULL) {
-		link->rx_skip = (uint16_t)(rest - part);
+	if (link->rx_slot == 0)
 		return true;
-	}
+	frame = pool->memory + (size_t)(link->rx_slot - 1u) * pool->bytes_each;
 	memcpy(frame + link->rx_have, value, part);
 	link->rx_have = (uint16_t)(link->rx_have + part);
 	if (part == rest) {
@@ -147,18 +141,15 @@ void dfucast_ble_recv(struct dfucast_ble_link *link, struct dfucast_ble_pool *po
 
 	if (length == 0)
 		return;
-	if ((link->rx_slot != 0 || link->rx_skip != 0) && take_next(link, pool, value, length, sink))
+	if (link->rx_rest != 0 && take_next(link, pool, value, length, sink))
 		return;
-	if (length < HEADER_BYTES || frame_length(value) > DFUCAST_BLE_FRAME_BYTES_MAX) {
+	need = length < HEADER_BYTES ? SIZE_MAX : frame_length(value);
+	if (need > DFUCAST_BLE_FRAME_BYTES_MAX || length >= need + HEADER_BYTES)
 		count_drop(link);
+	if (need > DFUCAST_BLE_FRAME_BYTES_MAX)
 		return;
-	}
-	need = frame_length(value);
-	if (length < need) {
+	if (length < need)
 		take_first(link, pool, value, length, need);
-		return;
-	}
-	if (length - need >= HEADER_BYTES)
-		count_drop(link);
-	sink->frame(sink->context, value, need);
+	else
+		sink->frame(sink->context, value, need);
 }

@@ -401,7 +401,7 @@ static void longer_than_a_frame_can_be(void **state)
 		assert_int_equal(in.count, 0);
 		assert_int_equal(link.drops, 3 * i + 1);
 		assert_int_equal(pool.used, 0);
-		assert_int_equal(link.rx_skip, 0);
+		assert_int_equal(link.rx_rest, 0);
 		make_frame(frame, 64, 14);
 		dfucast_ble_recv(&link, &pool, frame, 64, &sink);
 		expect_frame(frame, 64);
