@@ -56,11 +56,11 @@ struct dfucast_smp_slot {
 };
 
 struct dfucast_smp_image_list {
-	struct dfucast_smp_slot slots[DFUCAST_SMP_IMG_SLOTS_MAX];
 	uint8_t count;         /**< entries in `slots` */
 	bool truncated;        /**< the answer listed more */
 	bool has_images;       /**< every server sends it, be it empty: without it this is no list */
 	bool has_split_status; /**< absent with frugal lists and in MCUboot serial recovery */
+	struct dfucast_smp_slot slots[DFUCAST_SMP_IMG_SLOTS_MAX];
 };
 
 int dfucast_smp_image_list_encode(uint8_t *frame, size_t capacity, struct dfucast_smp_id id);
@@ -128,9 +128,9 @@ struct dfucast_smp_slot_info {
 };
 /** At most DFUCAST_SMP_IMG_SLOTS_MAX slots are kept, in the order of the answer; the rest is dropped and not told. */
 struct dfucast_smp_slot_list {
-	struct dfucast_smp_slot_info slots[DFUCAST_SMP_IMG_SLOTS_MAX];
-	uint32_t image_bytes_max[DFUCAST_SMP_IMG_SLOTS_MAX / 2]; /**< per image number; 0: not told */
 	uint8_t count;
+	uint32_t image_bytes_max[DFUCAST_SMP_IMG_SLOTS_MAX / 2]; /**< per image number; 0: not told */
+	struct dfucast_smp_slot_info slots[DFUCAST_SMP_IMG_SLOTS_MAX];
 };
 int dfucast_smp_slot_list_encode(uint8_t *frame, size_t capacity, struct dfucast_smp_id id);
 int dfucast_smp_slot_list_decode(const uint8_t *body, size_t length, struct dfucast_smp_error *error,

@@ -4,6 +4,7 @@
  * CBOR bodies: scan, table-driven decoder, request builder. See body.h.
  */
 #include "body.h"
+#include "header.h"
 
 #include <dfucast/port.h>
 #include <string.h>
@@ -15,222 +16,204 @@
 #define BREAK 0xFFu
 
 /* What is left at one level of the scan is a number of items. For indefinite lengths it is one of these, which start
- * out even and count down too; a body is far too short to change the four upper bits. */
-#define OPEN(major) (((major) + 6u) << 28 | 0x0FFFFFFEu)
-#define OPEN_BITS(left) ((left) >> 28)
+ * out even and count down too; a body is far too short to change the four upper bits, the major type. */
+#define OPEN(major) ((major) << 28 | 0x0FFFFFFEu)
+#define OPENED(left) ((left) >> 28)
 
-/** Bytes that follow an item's first byte as its argument. */
-static unsigned int argument_bytes(unsigned int head)
+/**
+ * Reads an item's head. @p value: the number in it, a value, a length or a count; UINT32_MAX stands for all that are
+ * larger. @return the byte behind it, or NULL: cut short, or not well-formed
+ */
+static const uint8_t *head_read(const uint8_t *at, const uint8_t *end, uint32_t *value)
 {
-	unsigned int additional = ADDITIONAL(head) - ZCBOR_VALUE_IS_1_BYTE;
-
-	return additional < 4u ? 1u << additional : 0u;
-}
-
-/** The number in an item's head, all of whose bytes are there: a value, a length or a count. */
-static uint64_t argument(const uint8_t *head)
-{
-	unsigned int bytes = argument_bytes(*head);
-	uint64_t value = bytes != 0 ? 0 : ADDITIONAL(*head);
-
-	for (; bytes != 0; bytes--) {
-		value = value << 8 | *++head;
+	if (at == end) {
+		return NULL;
 	}
-	return value;
+	uint32_t number = ADDITIONAL(*at++);
+	unsigned int power = number - ZCBOR_VALUE_IS_1_BYTE;
+
+	if (power < 4u) {
+		number = 0;
+		for (unsigned int bytes = 1u << power; bytes != 0; bytes--) {
+			if (at == end) {
+				return NULL;
+			}
+			number = number > UINT32_MAX >> 8 ? UINT32_MAX : number << 8 | *at;
+			at++;
+		}
+	} else if (number > ZCBOR_VALUE_IN_HEADER && number != ADDITIONAL_INDEFINITE) {
+		return NULL;
+	}
+	*value = number;
+	return at;
 }
 
 /**
- * The end of the item at @p at, or NULL: cut short, not well-formed, or nested deeper than DFUCAST_SMP_NESTING_MAX,
- * a tag counting as a level. Each round takes at least one byte, and no count is believed that the bytes at hand
- * cannot fulfil.
+ * Takes the next item, whole, off a container's content: there its end is then the content's begin. @return the item,
+ * or NULL: cut short, not well-formed, or nested deeper than DFUCAST_SMP_NESTING_MAX, a tag counting as a level. Each
+ * round takes at least one byte, and no count is believed that the bytes at hand cannot fulfil.
  */
-static const uint8_t *item_end(const uint8_t *at, const uint8_t *end)
+static const uint8_t *item_next(struct dfucast_smp_text *rest)
 {
 	uint32_t stack[DFUCAST_SMP_NESTING_MAX + 1];
 	uint32_t *left = stack;
+	const uint8_t *item = (const uint8_t *)rest->text;
+	const uint8_t *at = item;
+	const uint8_t *end = at + rest->length;
 
 	*left = 1;
 	for (;;) {
-		if (at == end) {
+		uint32_t number;
+		const uint8_t *next = head_read(at, end, &number);
+
+		if (next == NULL) {
 			return NULL;
 		}
-		unsigned int head = *at++;
+		unsigned int head = *at;
 		unsigned int major = MAJOR(head);
-		unsigned int open = OPEN_BITS(*left);
-		uint32_t value = ADDITIONAL(head);
-		unsigned int bytes = argument_bytes(head);
-		bool is_indefinite = value == ADDITIONAL_INDEFINITE;
+		unsigned int open = OPENED(--*left);
+		bool is_indefinite = ADDITIONAL(head) == ADDITIONAL_INDEFINITE;
+		uint32_t inside = 0;
 
+		at = next;
 		if (head == BREAK) {
 			/* Only where a length is open, and not between a map's key and its value. */
-			if (open == 0 ||
-			    (open == OPEN_BITS(OPEN(ZCBOR_MAJOR_TYPE_MAP)) && (*left & 1u) != 0)) {
+			if (open == 0 || (open == ZCBOR_MAJOR_TYPE_MAP && (*left & 1u) == 0)) {
 				return NULL;
 			}
-			*left = 1;
-			value = 0;
-		} else if ((open | 1u) == OPEN_BITS(OPEN(ZCBOR_MAJOR_TYPE_TSTR)) &&
-			   (open != OPEN_BITS(OPEN(major)) || is_indefinite)) {
+			*left = 0;
+		} else if ((open == ZCBOR_MAJOR_TYPE_BSTR || open == ZCBOR_MAJOR_TYPE_TSTR) &&
+			   (major != open || is_indefinite)) {
 			/* An open string has definite strings of its own kind inside. */
 			return NULL;
+		} else if (major - ZCBOR_MAJOR_TYPE_BSTR <= ZCBOR_MAJOR_TYPE_MAP - ZCBOR_MAJOR_TYPE_BSTR) {
+			if (is_indefinite) {
+				inside = OPEN(major);
+			} else if (number > (size_t)(end - at)) {
+				return NULL;
+			} else if (major < ZCBOR_MAJOR_TYPE_LIST) {
+				at += number;
+			} else {
+				/* No body is longer than 65535, see decode: nothing is lost. */
+				inside = number << (major - ZCBOR_MAJOR_TYPE_LIST);
+			}
 		} else if (is_indefinite) {
-			if (major - ZCBOR_MAJOR_TYPE_BSTR > ZCBOR_MAJOR_TYPE_MAP - ZCBOR_MAJOR_TYPE_BSTR) {
-				return NULL;
-			}
-			value = OPEN(major);
-		} else {
-			if (bytes > (size_t)(end - at) || (bytes == 0 && value > ZCBOR_VALUE_IN_HEADER)) {
-				return NULL;
-			}
-			uint64_t number = argument(at - 1);
-
-			at += bytes;
-			value = 0;
-			if (major == ZCBOR_MAJOR_TYPE_TAG) {
-				value = 1;
-			} else if (major - ZCBOR_MAJOR_TYPE_BSTR <=
-				   ZCBOR_MAJOR_TYPE_MAP - ZCBOR_MAJOR_TYPE_BSTR) {
-				if (number > (size_t)(end - at)) {
-					return NULL;
-				}
-				if (major < ZCBOR_MAJOR_TYPE_LIST) {
-					at += number;
-				} else {
-					/* No body is longer than 65535, see decode: nothing is lost. */
-					value = (uint32_t)number << (major - ZCBOR_MAJOR_TYPE_LIST);
-				}
-			}
+			return NULL;
+		} else if (major == ZCBOR_MAJOR_TYPE_TAG) {
+			inside = 1;
 		}
-		--*left;
-		if (value != 0) {
+		if (inside != 0) {
 			if (left == &stack[DFUCAST_SMP_NESTING_MAX]) {
 				return NULL;
 			}
-			*++left = value;
+			*++left = inside;
 		}
 		while (*left == 0) {
 			if (left == stack) {
-				return at;
+				rest->text = (const char *)at;
+				rest->length = (size_t)(end - at);
+				return item;
 			}
 			left--;
 		}
 	}
 }
 
-/** Takes the next item, whole, off a container's content. */
-static bool item_next(struct dfucast_smp_text *rest, struct dfucast_smp_text *item)
-{
-	const uint8_t *at = (const uint8_t *)rest->text;
-	const uint8_t *end = item_end(at, at + rest->length);
-
-	if (end == NULL) {
-		return false;
-	}
-	item->text = rest->text;
-	item->length = (size_t)(end - at);
-	rest->text += item->length;
-	rest->length -= item->length;
-	return true;
-}
-
-/** Reads an integer. @return false: it is none, too large for the field, or written longer than the field is. */
-static bool number_read(const uint8_t *at, unsigned int kind, unsigned int width, void *result)
-{
-	unsigned int major = MAJOR(*at);
-	uint64_t number = argument(at);
-	bool is_negative = major == ZCBOR_MAJOR_TYPE_NINT;
-
-	if (kind == DFUCAST_SMP_KIND_CODE) {
-		*(uint16_t *)result = is_negative || number > UINT16_MAX ? UINT16_MAX : (uint16_t)number;
-		return major <= ZCBOR_MAJOR_TYPE_NINT;
-	}
-	if (argument_bytes(*at) > width) {
-		return false;
-	}
-	if (kind == DFUCAST_SMP_KIND_INT) {
-		/* A negative number is written as its complement. */
-		*(uint32_t *)result = is_negative ? ~(uint32_t)number : (uint32_t)number;
-		return major <= ZCBOR_MAJOR_TYPE_NINT && number <= INT32_MAX;
-	}
-	switch (width) {
-	case 1:
-		*(uint8_t *)result = (uint8_t)number;
-		break;
-	case 2:
-		*(uint16_t *)result = (uint16_t)number;
-		break;
-	case 4:
-		*(uint32_t *)result = (uint32_t)number;
-		break;
-	default:
-		*(uint64_t *)result = number;
-		break;
-	}
-	return major == ZCBOR_MAJOR_TYPE_PINT;
-}
-
 /**
- * Reads one whole, checked item of the wanted kind: for everything but numbers the scan has left nothing to do but to
- * look at the first byte. @return false: it is of another kind, or too large.
+ * Reads one whole, checked item of the wanted kind, [@p at, @p end). @return false: it is of another kind, too large for
+ * the field, or a number written longer than the field is.
  */
-static bool item_read(struct dfucast_smp_text item, unsigned int kind, unsigned int width, void *result)
+static bool item_read(const uint8_t *at, const char *end, const struct dfucast_smp_field *field, void *result)
 {
-	const uint8_t *at = (const uint8_t *)item.text;
+	uint32_t number = 0;
+	const uint8_t *content = head_read(at, (const uint8_t *)end, &number);
+	unsigned int bytes = (unsigned int)(content - at) - 1u;
 	unsigned int head = *at;
+	unsigned int major = MAJOR(head);
+	unsigned int kind = field->kind;
+	unsigned int width = field->width;
+	struct dfucast_smp_text *text = result;
 	uint8_t *byte = result;
-	struct dfucast_smp_text *content = result;
 	bool is_indefinite = ADDITIONAL(head) == ADDITIONAL_INDEFINITE;
-	unsigned int skip = 1u + argument_bytes(head);
 
-	if (kind < DFUCAST_SMP_KIND_BOOL) {
-		return number_read(at, kind, width, result);
+	if (kind <= DFUCAST_SMP_KIND_CODE) {
+		if (major > ZCBOR_MAJOR_TYPE_NINT || bytes > width) {
+			return false;
+		}
+		bool is_negative = major == ZCBOR_MAJOR_TYPE_NINT;
+
+		if (kind == DFUCAST_SMP_KIND_CODE) {
+			if (is_negative || number > UINT16_MAX) {
+				number = UINT16_MAX;
+			}
+			*(uint16_t *)result = (uint16_t)number;
+			return true;
+		}
+		if (width == 1) {
+			*byte = (uint8_t)number;
+		} else {
+			/* A negative number is written as its complement. */
+			*(uint32_t *)result = is_negative ? ~number : number;
+		}
+		return kind == DFUCAST_SMP_KIND_INT ? number <= INT32_MAX : !is_negative;
 	}
 	if (kind == DFUCAST_SMP_KIND_BOOL) {
 		*byte = (uint8_t)((*byte & ~width) | ((head & 1u) != 0 ? width : 0u));
 		return (head | 1u) == (DFUCAST_SMP_PUT_BOOL | DFUCAST_SMP_FALSE | 1u);
 	}
-	content->text = item.text + skip;
-	content->length = item.length - skip - (is_indefinite ? 1u : 0u);
-	/* Kinds and major types are in the same order. Strings in pieces would have to be put together. */
-	return MAJOR(head) == kind - DFUCAST_SMP_KIND_BYTES + ZCBOR_MAJOR_TYPE_BSTR &&
-	       !(is_indefinite && kind < DFUCAST_SMP_KIND_LIST);
+	/* For everything else the scan has left nothing to do but to look at the first byte; these kinds are in the order
+	 * of the major types. Strings in pieces would have to be put together. */
+	if (major != kind - DFUCAST_SMP_KIND_LONG || (is_indefinite && major < ZCBOR_MAJOR_TYPE_LIST)) {
+		return false;
+	}
+	if (is_indefinite) {
+		end--;
+	} else if (kind == DFUCAST_SMP_KIND_LONG) {
+		content = at;
+	}
+	text->text = (const char *)content;
+	text->length = (size_t)(end - text->text);
+	return true;
 }
 
-int dfucast_smp_body_map(struct dfucast_smp_text map, const struct dfucast_smp_schema *schema, void *result)
+/** Takes the next item off a container's content and reads it. */
+static bool item_take(struct dfucast_smp_text *rest, const struct dfucast_smp_field *field, void *result)
+{
+	const uint8_t *item = item_next(rest);
+
+	return item != NULL && item_read(item, rest->text, field, result);
+}
+
+static const struct dfucast_smp_field any_text = {NULL, DFUCAST_SMP_KIND_TEXT, 0, 0};
+static const struct dfucast_smp_field any_map = {NULL, DFUCAST_SMP_KIND_MAP, 0, 0};
+static const struct dfucast_smp_field any_number = {NULL, DFUCAST_SMP_KIND_UINT, sizeof(uint32_t), 0};
+
+int dfucast_smp_body_map(struct dfucast_smp_text *map, const struct dfucast_smp_schema *schema, void *result)
 {
 	int found = 0;
 
 	memset(result, 0, schema->bytes);
-	while (map.length != 0) {
-		struct dfucast_smp_text item;
+	while (map->length != 0) {
 		struct dfucast_smp_text key;
-		bool has_name;
+		/* A malformed key is not passed over, and found again as the value. */
+		bool has_name = item_take(map, &any_text, &key);
+		const uint8_t *item = item_next(map);
 
-		if (!item_next(&map, &item)) {
-			return DFUCAST_ERR_MALFORMED;
-		}
-		has_name = item_read(item, DFUCAST_SMP_KIND_TEXT, 0, &key);
-		if (map.length == 0 || !item_next(&map, &item)) {
+		if (item == NULL) {
 			return DFUCAST_ERR_MALFORMED;
 		}
 		for (unsigned int i = 0; has_name && i < schema->count; i++) {
 			const struct dfucast_smp_field *field = &schema->fields[i];
-			uint8_t kind = field->kind;
 
 			if (strlen(field->key) != key.length ||
 			    memcmp(field->key, key.text, key.length) != 0) {
 				continue;
 			}
-			if (kind == DFUCAST_SMP_KIND_MAP_ONLY) {
-				if ((uint8_t)*item.text >> 5 != ZCBOR_MAJOR_TYPE_MAP) {
-					break;
-				}
-				kind = DFUCAST_SMP_KIND_MAP;
-			}
-			if (!item_read(item, kind, field->width, (uint8_t *)result + field->offset)) {
+			if (item_read(item, map->text, field, (uint8_t *)result + field->offset)) {
+				found |= 1 << i;
+			} else if (field->width != DFUCAST_SMP_UNLESS_OTHER) {
 				return DFUCAST_ERR_MALFORMED;
 			}
-			found |= 1 << i;
 			break;
 		}
 	}
@@ -240,29 +223,23 @@ int dfucast_smp_body_map(struct dfucast_smp_text map, const struct dfucast_smp_s
 int dfucast_smp_body_element(struct dfucast_smp_text *list, const struct dfucast_smp_schema *schema,
 			     void *result)
 {
-	struct dfucast_smp_text item;
+	struct dfucast_smp_text map;
 
-	if (!item_next(list, &item) || !item_read(item, DFUCAST_SMP_KIND_MAP, 0, &item)) {
+	if (!item_take(list, &any_map, &map)) {
 		return DFUCAST_ERR_MALFORMED;
 	}
-	return dfucast_smp_body_map(item, schema, result);
+	return dfucast_smp_body_map(&map, schema, result);
 }
 
 int dfucast_smp_body_number(struct dfucast_smp_text *list, uint32_t *value)
 {
-	struct dfucast_smp_text item;
-
-	return item_next(list, &item) && item_read(item, DFUCAST_SMP_KIND_UINT, sizeof(*value), value)
-		   ? 0
-		   : DFUCAST_ERR_MALFORMED;
+	return item_take(list, &any_number, value) ? 0 : DFUCAST_ERR_MALFORMED;
 }
 
 int dfucast_smp_body_named(struct dfucast_smp_text *map, struct dfucast_smp_text *name,
 			   const struct dfucast_smp_schema *schema, void *result)
 {
-	struct dfucast_smp_text item;
-
-	if (!item_next(map, &item) || !item_read(item, DFUCAST_SMP_KIND_TEXT, 0, name) || map->length == 0) {
+	if (!item_take(map, &any_text, name)) {
 		return DFUCAST_ERR_MALFORMED;
 	}
 	return dfucast_smp_body_element(map, schema, result);
@@ -272,41 +249,25 @@ int dfucast_smp_body_decode(const uint8_t *body, size_t length, struct dfucast_s
 			    const struct dfucast_smp_schema *schema, void *result)
 {
 	struct dfucast_smp_text rest = {(const char *)body, length};
-	struct dfucast_smp_text item;
+	struct dfucast_smp_text map = {NULL, 0};
 
-	error->group = DFUCAST_GROUP_NONE;
-	error->rc = 0;
-	error->has_rc = false;
-	if (length == 0) {
-		memset(result, 0, schema->bytes);
-		return 0;
-	}
+	*error = (struct dfucast_smp_error){.group = DFUCAST_GROUP_NONE};
 	/* Bytes behind the map are let be: no server sends them, and nothing here depends on them. */
-	if (length > DFUCAST_SMP_BODY_BYTES_MAX || !item_next(&rest, &item) ||
-	    !item_read(item, DFUCAST_SMP_KIND_MAP, 0, &item) || dfucast_smp_error_read(item, error) != 0) {
+	if (length > DFUCAST_SMP_BODY_BYTES_MAX ||
+	    (length != 0 && (!item_take(&rest, &any_map, &map) || dfucast_smp_error_read(map, error) != 0))) {
 		return DFUCAST_ERR_MALFORMED;
 	}
-	return dfucast_smp_body_map(item, schema, result);
-}
-
-int dfucast_smp_body_read(const uint8_t *body, size_t length, struct dfucast_smp_error *error,
-			  const struct dfucast_smp_schema *schema, void *result)
-{
-	int found = dfucast_smp_body_decode(body, length, error, schema, result);
-
-	return found < 0 ? found : 0;
+	return dfucast_smp_body_map(&map, schema, result);
 }
 
 /* ---- requests ---------------------------------------------------------------------------------------------- */
 
 void dfucast_smp_build_start(struct dfucast_smp_build *build, uint8_t *frame, size_t capacity)
 {
-	size_t most = DFUCAST_SMP_HEADER_BYTES + DFUCAST_SMP_BODY_BYTES_MAX;
-
 	memset(build, 0, sizeof(*build));
 	build->frame = frame;
 	build->state.payload_mut = frame + DFUCAST_SMP_HEADER_BYTES + 1;
-	build->state.payload_end = frame + (capacity < most ? capacity : most);
+	build->state.payload_end = frame + capacity;
 	build->is_full = capacity < DFUCAST_SMP_HEADER_BYTES + 1;
 }
 
@@ -320,7 +281,7 @@ static void put(struct dfucast_smp_build *build, uint8_t type, size_t value, con
 		return;
 	}
 	*at |= type;
-	if (bytes != NULL && value != 0) {
+	if (bytes != NULL) {
 		if (value > (size_t)(build->state.payload_end - build->state.payload)) {
 			build->is_full = true;
 			return;
@@ -361,7 +322,7 @@ int dfucast_smp_build_finish(struct dfucast_smp_build *build, struct dfucast_smp
 	    .command = (uint8_t)what,
 	};
 
-	dfucast_smp_header_encode(&header, build->frame);
+	dfucast_smp_header_put(header, build->frame);
 	/* No request has as many as 24 keys. */
 	build->frame[DFUCAST_SMP_HEADER_BYTES] = (uint8_t)(0xA0u + build->pairs);
 	return (int)length;

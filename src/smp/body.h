@@ -31,10 +31,10 @@
 
 /** A request being written. No room is remembered, and told by finish. */
 struct dfucast_smp_build {
-	zcbor_state_t state;
 	uint8_t *frame;
 	uint8_t pairs;
 	bool is_full;
+	zcbor_state_t state;
 };
 
 /** First byte of a value, or'ed over the head of the unsigned integer `value`. */
@@ -74,16 +74,20 @@ int dfucast_smp_build_empty(uint8_t *frame, size_t capacity, struct dfucast_smp_
 /* ---- answers ----------------------------------------------------------------------------------------------- */
 
 enum dfucast_smp_kind {
-	DFUCAST_SMP_KIND_UINT,  /**< `width` bytes: 1, 2, 4 or 8 */
-	DFUCAST_SMP_KIND_INT,   /**< int32_t, `width` 4 */
-	DFUCAST_SMP_KIND_CODE,  /**< any integer as uint16_t; 65535 for what does not fit in less */
-	DFUCAST_SMP_KIND_BOOL,  /**< the bits of `width` in a byte: 1 for a bool */
-	DFUCAST_SMP_KIND_BYTES, /**< this and the following: struct dfucast_smp_text, the content */
+	DFUCAST_SMP_KIND_UINT, /**< uint8_t with `width` 1, uint32_t with 2 or 4: bytes on the wire, at most */
+	DFUCAST_SMP_KIND_INT,  /**< int32_t, `width` 4 */
+	DFUCAST_SMP_KIND_CODE, /**< any integer as uint16_t, `width` 8; 65535 for what does not fit in less */
+	DFUCAST_SMP_KIND_BOOL, /**< the bits of `width` in a byte: 1 for a bool */
+	DFUCAST_SMP_KIND_LONG, /**< unsigned, as a struct dfucast_smp_text that is the whole item, head and all */
+	/** This and the following: struct dfucast_smp_text, the content. */
+	DFUCAST_SMP_KIND_BYTES = DFUCAST_SMP_KIND_LONG + 2,
 	DFUCAST_SMP_KIND_TEXT,
 	DFUCAST_SMP_KIND_LIST,
 	DFUCAST_SMP_KIND_MAP,
-	DFUCAST_SMP_KIND_MAP_ONLY, /**< MAP, but anything else counts as an unknown key */
 };
+
+/** As the `width` of a map: anything else under this key makes it an unknown key. */
+#define DFUCAST_SMP_UNLESS_OTHER 0xFFu
 
 struct dfucast_smp_field {
 	const char *key;
@@ -126,10 +130,10 @@ struct dfucast_smp_schema {
 	    name##_fields, sizeof(name##_fields) / sizeof(name##_fields[0]), sizeof(type)}
 
 /**
- * Zeroes the result, then reads a map's content into it.
+ * Zeroes the result, then reads a map's content into it. Of @p map nothing is left.
  * @return the keys found, bit n for the n-th field of the schema, or MALFORMED
  */
-int dfucast_smp_body_map(struct dfucast_smp_text map, const struct dfucast_smp_schema *schema, void *result);
+int dfucast_smp_body_map(struct dfucast_smp_text *map, const struct dfucast_smp_schema *schema, void *result);
 
 /** Takes the next element off a list's content (which must not be empty), a map, and reads it as above. */
 int dfucast_smp_body_element(struct dfucast_smp_text *list, const struct dfucast_smp_schema *schema,
@@ -147,8 +151,13 @@ int dfucast_smp_body_decode(const uint8_t *body, size_t length, struct dfucast_s
 			    const struct dfucast_smp_schema *schema, void *result);
 
 /** The same for results that need no more work. @return 0 or MALFORMED */
-int dfucast_smp_body_read(const uint8_t *body, size_t length, struct dfucast_smp_error *error,
-			  const struct dfucast_smp_schema *schema, void *result);
+static inline int dfucast_smp_body_read(const uint8_t *body, size_t length, struct dfucast_smp_error *error,
+					const struct dfucast_smp_schema *schema, void *result)
+{
+	int found = dfucast_smp_body_decode(body, length, error, schema, result);
+
+	return found < 0 ? found : 0;
+}
 
 /** The error of a checked body's map, error.c. @return 0 or MALFORMED */
 int dfucast_smp_error_read(struct dfucast_smp_text map, struct dfucast_smp_error *error);

@@ -28,10 +28,14 @@ static const uint16_t requests[DFUCAST_SMP_REQUEST_COUNT] = {
 int dfucast_smp_request_encode(uint8_t *frame, size_t capacity, struct dfucast_smp_id id,
 			       enum dfucast_smp_request request, const char *key, const char *text)
 {
-	const struct dfucast_smp_text value = {text, key != NULL ? strlen(text) : 0};
+	struct dfucast_smp_build build;
 
 	DFUCAST_ASSERT(request > DFUCAST_SMP_REQUEST_RAW && request < DFUCAST_SMP_REQUEST_COUNT);
-	return dfucast_smp_build_text(frame, capacity, id, requests[request], key, &value);
+	dfucast_smp_build_start(&build, frame, capacity);
+	if (key != NULL) {
+		dfucast_smp_build_put(&build, key, DFUCAST_SMP_PUT_TEXT, strlen(text), text);
+	}
+	return dfucast_smp_build_finish(&build, id, requests[request], 0);
 }
 
 uint32_t dfucast_smp_raw_pack(enum dfucast_smp_op op, uint16_t group, uint8_t command)
@@ -87,10 +91,10 @@ void dfucast_smp_client_remove(struct dfucast_smp_client *client, int index)
 {
 	DFUCAST_ASSERT(index >= 0 && index < client->count);
 
+	struct dfucast_smp_pending *gone = &client->pending[index];
+
 	client->count--;
-	for (int i = index; i < client->count; i++) {
-		client->pending[i] = client->pending[i + 1];
-	}
+	memmove(gone, gone + 1, (size_t)(client->count - index) * sizeof(*gone));
 }
 
 void dfucast_smp_client_clear(struct dfucast_smp_client *client)

@@ -260,7 +260,7 @@ int dfucast_smp_fleet_plan_decode(const uint8_t *body, size_t length, struct dfu
 	struct image picture;
 	int found = dfucast_smp_body_decode(body, length, &ignored, &plan, &said);
 
-	if (found < 0 || dfucast_smp_body_map(said.image, &image, &picture) < 0) {
+	if (found < 0 || dfucast_smp_body_map(&said.image, &image, &picture) < 0) {
 		return DFUCAST_ERR_MALFORMED;
 	}
 	*to = (struct dfucast_smp_fleet_plan){

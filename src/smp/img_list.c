@@ -36,7 +36,7 @@ enum { FOUND_IMAGES = 1 << 0, FOUND_SPLIT_STATUS = 1 << 1 };
 
 static const struct dfucast_smp_field lists_fields[] = {
     {"images", DFUCAST_SMP_KIND_LIST, 0, offsetof(struct lists, images)},
-    {"splitStatus", DFUCAST_SMP_KIND_CODE, 0, offsetof(struct lists, split_status)},
+    {"splitStatus", DFUCAST_SMP_KIND_CODE, 8, offsetof(struct lists, split_status)},
 };
 DFUCAST_SMP_SCHEMA(lists, struct lists);
 

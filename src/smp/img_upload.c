@@ -36,32 +36,24 @@ int dfucast_smp_upload_head_encode(uint8_t *head, size_t capacity, struct dfucas
 					upload->data_bytes);
 }
 
-/** Without the bytes by which the data's head is longer than one. Written for good and thrown away: a formula would
- *  be a second account of the same keys. */
-static size_t head_bytes_min(const struct dfucast_smp_upload *upload)
-{
-	uint8_t head[DFUCAST_SMP_UPLOAD_HEAD_BYTES_MAX];
-	struct dfucast_smp_upload empty = *upload;
-
-	empty.data_bytes = 0;
-	return (size_t)dfucast_smp_upload_head_encode(head, sizeof(head), (struct dfucast_smp_id){0, 0},
-						      &empty);
-}
-
+/** Written for good and thrown away: a formula would be a second account of the same keys. */
 size_t dfucast_smp_upload_head_bytes(const struct dfucast_smp_upload *upload)
 {
-	size_t data = upload->data_bytes;
+	uint8_t head[DFUCAST_SMP_UPLOAD_HEAD_BYTES_MAX];
 
-	return head_bytes_min(upload) + (data > DATA_HEAD_1_MAX ? 1u : 0u) +
-	       (data > DATA_HEAD_2_MAX ? 1u : 0u);
+	return (size_t)dfucast_smp_upload_head_encode(head, sizeof(head), (struct dfucast_smp_id){0, 0},
+						      upload);
 }
 
 uint16_t dfucast_smp_upload_data_max(const struct dfucast_smp_upload *upload, size_t frame_bytes)
 {
-	size_t head = head_bytes_min(upload);
+	struct dfucast_smp_upload empty = *upload;
 	size_t most = DFUCAST_SMP_HEADER_BYTES + DFUCAST_SMP_BODY_BYTES_MAX;
 	size_t room = frame_bytes < most ? frame_bytes : most;
+	size_t head;
 
+	empty.data_bytes = 0;
+	head = dfucast_smp_upload_head_bytes(&empty);
 	if (room <= head) {
 		return 0;
 	}
@@ -76,33 +68,26 @@ uint16_t dfucast_smp_upload_data_max(const struct dfucast_smp_upload *upload, si
 	return (uint16_t)room;
 }
 
-struct answer {
-	uint32_t offset;
-	bool match;
-};
-
 enum { FOUND_OFFSET = 1 << 0, FOUND_MATCH = 1 << 1 };
 
 static const struct dfucast_smp_field answer_fields[] = {
-    {"off", DFUCAST_SMP_KIND_UINT, 4, offsetof(struct answer, offset)},
-    {"match", DFUCAST_SMP_KIND_BOOL, 1, offsetof(struct answer, match)},
+    DFUCAST_SMP_FIELD_UINT(dfucast_smp_upload_answer, "off", offset),
+    {"match", DFUCAST_SMP_KIND_BOOL, DFUCAST_SMP_MATCH_TRUE,
+     offsetof(struct dfucast_smp_upload_answer, match)},
 };
-DFUCAST_SMP_SCHEMA(answer, struct answer);
+DFUCAST_SMP_SCHEMA(answer, struct dfucast_smp_upload_answer);
 
 int dfucast_smp_upload_decode(const uint8_t *body, size_t length, struct dfucast_smp_error *error,
 			      struct dfucast_smp_upload_answer *result)
 {
-	struct answer said;
-	int found = dfucast_smp_body_decode(body, length, error, &answer, &said);
+	int found = dfucast_smp_body_decode(body, length, error, &answer, result);
 
 	if (found < 0) {
 		return found;
 	}
-	result->offset = said.offset;
 	result->has_offset = (found & FOUND_OFFSET) != 0;
-	result->match = DFUCAST_SMP_MATCH_ABSENT;
-	if ((found & FOUND_MATCH) != 0) {
-		result->match = said.match ? DFUCAST_SMP_MATCH_TRUE : DFUCAST_SMP_MATCH_FALSE;
+	if ((found & FOUND_MATCH) != 0 && result->match != DFUCAST_SMP_MATCH_TRUE) {
+		result->match = DFUCAST_SMP_MATCH_FALSE;
 	}
 	return 0;
 }

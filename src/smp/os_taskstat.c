@@ -5,42 +5,56 @@
  */
 #include "body.h"
 
-/* In the order of the bits of `present`. */
-#define TASK_FIELD(key, kind, member)                                                                        \
-	{                                                                                                    \
-		key, kind, sizeof(((struct dfucast_smp_task *)0)->member),                                   \
-		    offsetof(struct dfucast_smp_task, member)                                                \
-	}
-
-static const struct dfucast_smp_field task_fields[] = {
-    TASK_FIELD("prio", DFUCAST_SMP_KIND_INT, priority),
-    TASK_FIELD("tid", DFUCAST_SMP_KIND_UINT, task_id),
-    TASK_FIELD("state", DFUCAST_SMP_KIND_UINT, state),
-    TASK_FIELD("stkuse", DFUCAST_SMP_KIND_UINT, stack_used),
-    TASK_FIELD("stksiz", DFUCAST_SMP_KIND_UINT, stack_size),
-    TASK_FIELD("cswcnt", DFUCAST_SMP_KIND_UINT, context_switches),
-    TASK_FIELD("runtime", DFUCAST_SMP_KIND_UINT, runtime),
+struct task {
+	struct dfucast_smp_task told;
+	struct dfucast_smp_text context_switches;
+	struct dfucast_smp_text runtime;
 };
-DFUCAST_SMP_SCHEMA(task, struct dfucast_smp_task);
+
+/* In the order of the bits of `present`. */
+static const struct dfucast_smp_field task_fields[] = {
+    DFUCAST_SMP_FIELD_INT(task, "prio", told.priority),
+    DFUCAST_SMP_FIELD_UINT(task, "tid", told.task_id),
+    DFUCAST_SMP_FIELD_UINT(task, "state", told.state),
+    DFUCAST_SMP_FIELD_UINT(task, "stkuse", told.stack_used),
+    DFUCAST_SMP_FIELD_UINT(task, "stksiz", told.stack_size),
+    {"cswcnt", DFUCAST_SMP_KIND_LONG, 0, offsetof(struct task, context_switches)},
+    {"runtime", DFUCAST_SMP_KIND_LONG, 0, offsetof(struct task, runtime)},
+};
+DFUCAST_SMP_SCHEMA(task, struct task);
 
 static const struct dfucast_smp_field tasks_fields[] = {{"tasks", DFUCAST_SMP_KIND_MAP, 0, 0}};
 DFUCAST_SMP_SCHEMA(tasks, struct dfucast_smp_text);
+
+/** The number of a KIND_LONG; 0 when the key was not there. A small one is its head itself. */
+static uint64_t number(struct dfucast_smp_text item)
+{
+	const uint8_t *at = (const uint8_t *)item.text;
+	uint64_t value = item.length == 1 ? *at : 0;
+
+	for (size_t i = 1; i < item.length; i++) {
+		value = value << 8 | at[i];
+	}
+	return value;
+}
 
 static int tasks_walk(struct dfucast_smp_text map,
 		      void (*call)(void *context, const struct dfucast_smp_task *task), void *context)
 {
 	while (map.length != 0) {
-		struct dfucast_smp_task one;
+		struct task one;
 		struct dfucast_smp_text name;
 		int found = dfucast_smp_body_named(&map, &name, &task, &one);
 
 		if (found < 0) {
 			return found;
 		}
-		one.name = name;
-		one.present = (uint16_t)found;
+		one.told.context_switches = number(one.context_switches);
+		one.told.runtime = number(one.runtime);
+		one.told.name = name;
+		one.told.present = (uint16_t)found;
 		if (call != NULL) {
-			call(context, &one);
+			call(context, &one.told);
 		}
 	}
 	return 0;
