@@ -14,6 +14,7 @@
 extern "C" {
 #endif
 
+/** Empty with memory and size alone, all else 0. */
 struct dfucast_ring {
 	uint8_t *memory;
 	uint32_t size; /**< bytes, any number >= 1 */
@@ -24,7 +25,6 @@ struct dfucast_ring {
 	uint32_t wraps; /**< times writing came to the end of memory, for tests and reports */
 };
 
-void dfucast_ring_init(struct dfucast_ring *ring, uint8_t *memory, uint32_t size);
 /** Begins at @p offset from now on: keeps what it holds from there on; outside [tail, head]: empties it. */
 void dfucast_ring_move(struct dfucast_ring *ring, uint32_t offset);
 static inline uint32_t dfucast_ring_free(const struct dfucast_ring *ring)

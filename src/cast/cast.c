@@ -41,9 +41,9 @@ void dfucast_cast_stop_phases(struct dfucast_cast *cast, unsigned int phases, en
 bool dfucast_cast_ring_is_full(const struct dfucast_cast *cast)
 {
 	uint32_t room = dfucast_ring_free(&cast->ring);
+	uint32_t left = cast->config.image_bytes - cast->ring.head;
 
-	return room == 0 ||
-	       (room < cast->config.source_bytes && room < cast->config.image_bytes - cast->ring.head);
+	return room == 0 || (room < cast->config.source_bytes && room < left);
 }
 
 unsigned int dfucast_cast_slots_held(const struct dfucast_cast *cast)
@@ -55,7 +55,9 @@ unsigned int dfucast_cast_slots_held(const struct dfucast_cast *cast)
 		bool needs = !(seat.phase & (CAST_PHASE(IDLE) | CAST_PHASE(ENDED))) &&
 			     !(seat.target->flags & CAST_PARKED);
 
-		held += needs || seat.target->link != CAST_LINK_DOWN;
+		if (needs || seat.target->link != CAST_LINK_DOWN) {
+			held++;
+		}
 	}
 	return held;
 }
@@ -115,9 +117,12 @@ void dfucast_cast_init(struct dfucast_cast *cast, const struct dfucast_cast_conf
 {
 	DFUCAST_ASSERT(config->count > 0 && config->count <= DFUCAST_CAST_TARGETS_MAX);
 	DFUCAST_ASSERT(config->devices != NULL && config->targets != NULL && config->consumer != NULL);
-	DFUCAST_ASSERT(config->image_bytes > 0);
+	DFUCAST_ASSERT(config->image_bytes > 0 && config->ring != NULL && config->ring_bytes > 0);
 	memset(cast, 0, sizeof(*cast));
 	cast->config = *config;
+	cast->commanded = config->commanded;
+	cast->ring.memory = config->ring;
+	cast->ring.size = config->ring_bytes;
 	if (cast->config.links_max == 0) {
 		cast->config.links_max = config->count;
 	}
@@ -126,9 +131,7 @@ void dfucast_cast_init(struct dfucast_cast *cast, const struct dfucast_cast_conf
 	}
 	cast->config.straggle_ms = patience(config->straggle_ms, 500);
 	cast->config.erase_ms = patience(config->erase_ms, 15000);
-	cast->commanded = config->commanded;
 	memset(config->targets, 0, sizeof(*config->targets) * config->count);
-	dfucast_ring_init(&cast->ring, config->ring, config->ring_bytes);
 }
 
 void dfucast_cast_start(struct dfucast_cast *cast, uint32_t now)

@@ -25,7 +25,6 @@ enum cast_flag {
 	CAST_IN_PASS = 0x01,   /* takes bytes of the running pass: holds the ring's tail */
 	CAST_LET_GO = 0x02,    /* held the others back too long: waits for the next pass */
 	CAST_ACTIVATED = 0x04, /* counted in `activated` */
-	CAST_COUNTED = 0x08,   /* its end is counted in `succeeded` or `failed` */
 	CAST_CUT = 0x20,       /* let go in the middle of a frame: its link must be closed first */
 	CAST_ERASING = 0x40,   /* was erasing at the last look */
 	CAST_SENDING = 0x80,   /* a frame begun in the pass is not sent yet: it may read the ring */

@@ -7,11 +7,10 @@
 #include "cast_internal.h"
 
 struct tally {
-	unsigned int verified; /* wait for activation now */
-	unsigned int missed;   /* ended without ever being verified in this run, and needed something */
-	unsigned int coming;   /* may still become verified */
-	unsigned int idle;     /* of these: wait for a link, the next wave */
-	unsigned int running;  /* activations under way, one that sends its image once more too */
+	unsigned int phases;  /* that at least one device is in */
+	unsigned int missed;  /* ended without ever being verified in this run, and needed something */
+	unsigned int coming;  /* may still become verified */
+	unsigned int running; /* activations under way, one that sends its image once more too */
 };
 
 /* Past the gate: each device is counted once. */
@@ -23,7 +22,7 @@ static void count_activation(struct dfucast_cast *cast, struct dfucast_cast_targ
 	}
 }
 
-/* A device has ended: counts the end of its activation, once. */
+/* A device has ended: how did its activation? */
 static void count_end(struct dfucast_cast *cast, const struct cast_seat *seat, struct tally *tally)
 {
 	struct dfucast_status status;
@@ -33,13 +32,10 @@ static void count_end(struct dfucast_cast *cast, const struct cast_seat *seat, s
 
 	if (!(seat->target->flags & CAST_ACTIVATED)) {
 		tally->missed += !done;
-	} else if (!(seat->target->flags & CAST_COUNTED)) {
-		seat->target->flags |= CAST_COUNTED;
-		if (done) {
-			cast->succeeded++;
-		} else {
-			cast->failed++;
-		}
+	} else if (done) {
+		cast->succeeded++;
+	} else {
+		cast->failed++;
 	}
 }
 
@@ -47,18 +43,18 @@ static void survey(struct dfucast_cast *cast, struct tally *tally)
 {
 	struct cast_seat seat;
 
+	cast->succeeded = 0;
+	cast->failed = 0;
 	for (seat.next = 0; dfucast_cast_walk(cast, CAST_ANY_PHASE, &seat);) {
+		tally->phases |= seat.phase;
 		if (seat.phase & CAST_PHASE(ENDED)) {
 			count_end(cast, &seat, tally);
-		} else if (seat.phase & CAST_PHASE(VERIFIED)) {
-			tally->verified++;
-		} else {
+		} else if (!(seat.phase & CAST_PHASE(VERIFIED))) {
 			if (seat.phase & CAST_PHASE(ACTIVATING)) {
 				/* Not always activated from here: it may have been found on trial of this image. */
 				count_activation(cast, seat.target);
 			} else {
 				tally->coming++;
-				tally->idle += (seat.phase & CAST_PHASE(IDLE)) != 0;
 			}
 			/* Sent once more after an activation that the bootloader refused: it is no proof yet, and nobody
 			 * takes its place meanwhile. */
@@ -68,18 +64,18 @@ static void survey(struct dfucast_cast *cast, struct tally *tally)
 }
 
 /*
- * How many may be under way at once, given what has been proven so far. Beyond the canary nobody is activated while a
+ * One more, given what has been proven so far and how many are under way? Beyond the canary nobody is activated while a
  * wave is still to come: a swap holds a link for half a minute in which it carries nothing, and waves that lack
  * links are more waves, each of which fetches the image once more.
  */
-static uint32_t allowance(const struct dfucast_cast *cast, const struct tally *tally)
+static bool may_activate(const struct dfucast_cast *cast, const struct tally *tally)
 {
 	unsigned int canary = cast->config.count > 1 ? cast->config.canary : 0;
 
 	if (cast->succeeded >= canary) {
-		return tally->idle > 0 ? 0 : UINT32_MAX;
+		return !(tally->phases & CAST_PHASE(IDLE));
 	}
-	return canary - cast->succeeded;
+	return cast->succeeded + tally->running < canary;
 }
 
 void dfucast_cast_gate_run(struct dfucast_cast *cast, uint32_t now)
@@ -87,7 +83,7 @@ void dfucast_cast_gate_run(struct dfucast_cast *cast, uint32_t now)
 	struct tally tally = {0};
 
 	survey(cast, &tally);
-	if (tally.verified == 0) {
+	if (!(tally.phases & CAST_PHASE(VERIFIED))) {
 		return;
 	}
 	if (cast->failed >= cast->config.max_failed) {
@@ -108,13 +104,12 @@ void dfucast_cast_gate_run(struct dfucast_cast *cast, uint32_t now)
 		}
 		return;
 	}
-	uint32_t allowed = allowance(cast, &tally);
 	unsigned int held = dfucast_cast_slots_held(cast);
 
 	struct cast_seat seat;
 
 	for (seat.next = 0;
-	     tally.running < allowed && dfucast_cast_walk(cast, CAST_PHASE(VERIFIED), &seat);) {
+	     may_activate(cast, &tally) && dfucast_cast_walk(cast, CAST_PHASE(VERIFIED), &seat);) {
 		if ((seat.target->flags & CAST_PARKED) && seat.target->link == CAST_LINK_DOWN) {
 			if (held >= cast->config.links_max) {
 				continue; /* it lent its link: until one is free it waits on */

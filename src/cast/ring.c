@@ -4,15 +4,6 @@
 #include <dfucast/ring.h>
 #include <string.h>
 
-void dfucast_ring_init(struct dfucast_ring *ring, uint8_t *memory, uint32_t size)
-{
-	DFUCAST_ASSERT(memory != NULL);
-	DFUCAST_ASSERT(size > 0);
-	memset(ring, 0, sizeof(*ring));
-	ring->memory = memory;
-	ring->size = size;
-}
-
 void dfucast_ring_move(struct dfucast_ring *ring, uint32_t offset)
 {
 	if (offset - ring->tail > ring->head - ring->tail) {

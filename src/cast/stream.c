@@ -26,28 +26,30 @@ struct view {
  */
 static bool wants(const struct dfucast_cast *cast, const struct cast_seat *seat, struct dfucast_want *want)
 {
-	int flags = seat->target->flags;
+	bool in_pass = seat->target->flags & CAST_IN_PASS;
 
-	*want = (struct dfucast_want){.sending = (flags & CAST_SENDING) != 0};
 	if (seat->phase & CAST_PHASE(TAKING)) {
 		cast->config.consumer->want(cast->config.plan, seat->device, want);
-	} else if (!(flags & CAST_IN_PASS) || !want->sending) {
+	} else if (in_pass && (seat->target->flags & CAST_SENDING)) {
+		*want = (struct dfucast_want){.sending = true};
+	} else {
 		return false;
 	}
-	if ((flags & CAST_IN_PASS) && want->sending && want->keep < cast->ring.tail) {
+	if (in_pass && want->sending && want->keep < cast->ring.tail) {
 		want->keep = cast->ring.tail;
 	}
 	return true;
 }
 
-/* One look over the fleet: who joins the pass, who leaves it, and what the ring may drop then. */
-static void look(struct dfucast_cast *cast, struct view *view)
+/* One look over the fleet: who joins the pass, who leaves it, and what the ring may drop then. Flags that are forgotten are
+ * cleared first. */
+static void look(struct dfucast_cast *cast, struct view *view, int forgotten)
 {
 	struct cast_seat seat;
 
 	*view = (struct view){.pass.lowest = UINT32_MAX, .waiting.lowest = UINT32_MAX};
 	for (seat.next = 0; dfucast_cast_walk(cast, CAST_ANY_PHASE, &seat);) {
-		int flags = seat.target->flags;
+		int flags = seat.target->flags & ~forgotten;
 		struct dfucast_want want;
 
 		view->checked += (seat.phase & CAST_PHASE(CHECKED)) != 0;
@@ -140,7 +142,8 @@ static void leave_behind(struct dfucast_cast *cast)
 	for (seat.next = 0; dfucast_cast_walk(cast, CAST_PHASE(TAKING), &seat);) {
 		struct dfucast_want want;
 
-		if (wants(cast, &seat, &want) && !want.patient && want.keep < cast->ring.tail) {
+		cast->config.consumer->want(cast->config.plan, seat.device, &want);
+		if (!want.patient && want.keep < cast->ring.tail) {
 			cast->config.consumer->stop(cast->config.plan, seat.device, DFUCAST_ERR_BEHIND);
 		}
 	}
@@ -149,8 +152,6 @@ static void leave_behind(struct dfucast_cast *cast)
 /* Nobody is left in the pass. Begin the next where the lowest waiting device is, or tell them they are behind. */
 static void begin_pass(struct dfucast_cast *cast, const struct view *view)
 {
-	struct cast_seat seat;
-
 	if (cast->passes == 0 || view->waiting.lowest < cast->ring.tail) {
 		if (cast->passes > 0 && (!cast->config.rewinds || cast->passes == cast->config.passes_max)) {
 			leave_behind(cast);
@@ -162,9 +163,6 @@ static void begin_pass(struct dfucast_cast *cast, const struct view *view)
 	dfucast_ring_move(&cast->ring, view->waiting.lowest);
 	cast->streaming = true;
 	cast->gathering = false;
-	for (seat.next = 0; dfucast_cast_walk(cast, CAST_ANY_PHASE, &seat);) {
-		seat.target->flags = (uint8_t)(seat.target->flags & ~CAST_LET_GO);
-	}
 }
 
 /* Keep their links for longer than a pass may wait. */
@@ -176,7 +174,7 @@ static void begin_pass(struct dfucast_cast *cast, const struct view *view)
  */
 static bool others_come(struct dfucast_cast *cast, const struct view *view, uint32_t elapsed_ms)
 {
-	unsigned int idle = 0;
+	unsigned int phases = 0; /* that at least one device is in */
 	unsigned int busy = 0;
 	unsigned int come = 0;
 	struct cast_seat seat;
@@ -184,6 +182,8 @@ static bool others_come(struct dfucast_cast *cast, const struct view *view, uint
 	for (seat.next = 0; dfucast_cast_walk(cast, CAST_ANY_PHASE, &seat);) {
 		bool comes = seat.phase & CAST_PHASE(PREPARING);
 
+		phases |= seat.phase;
+		busy += (seat.phase & BUSY) != 0;
 		if (seat.phase & CAST_PHASE(TAKING)) {
 			struct dfucast_want want;
 
@@ -193,11 +193,9 @@ static bool others_come(struct dfucast_cast *cast, const struct view *view, uint
 		if (comes) {
 			come += !charge(seat.target, elapsed_ms, cast->config.gather_ms);
 		}
-		idle += (seat.phase & CAST_PHASE(IDLE)) != 0;
-		busy += (seat.phase & BUSY) != 0;
 	}
 	/* The other links are about to be free, and the next wave's. */
-	return come > 0 || (idle > 0 && busy < cast->config.links_max);
+	return come > 0 || ((phases & CAST_PHASE(IDLE)) && busy < cast->config.links_max);
 }
 
 /* The start rule: when every device has joined, ended, or the gather time is over. */
@@ -235,16 +233,16 @@ void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t now)
 {
 	struct view view;
 
-	look(cast, &view);
+	look(cast, &view, 0);
 	bool held = cast->streaming && held_back(cast, &view);
 	bool counts = held && cast->held; /* only time that began held counts */
 
 	cast->held = held;
 	if (counts && let_stragglers_go(cast, now - cast->run_ms)) {
-		look(cast, &view);
+		look(cast, &view, 0);
 	}
 	if (view.checked > 0 && muster(cast, &view, now)) {
-		look(cast, &view);
+		look(cast, &view, 0);
 	}
 	if (view.pass.count > 0) {
 		return;
@@ -254,6 +252,6 @@ void dfucast_cast_stream_run(struct dfucast_cast *cast, uint32_t now)
 		cast->gathering = false; /* the one that began it is gone: the next begins anew */
 	} else if (view.waiting.count > 0 && may_begin(cast, &view, now)) {
 		begin_pass(cast, &view);
-		look(cast, &view); /* joins */
+		look(cast, &view, CAST_LET_GO); /* joins, whoever was let go too */
 	}
 }
