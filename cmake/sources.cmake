@@ -56,6 +56,7 @@ set(DFUCAST_CORE_SOURCES
   src/gateway/gateway.c
   src/gateway/source.c
   src/gateway/session.c
+  src/gateway/plan.c
   src/gateway/images.c
   src/gateway/fleet.c
   src/gateway/relay.c

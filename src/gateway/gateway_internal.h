@@ -4,7 +4,8 @@
  *
  *   gateway.c  frames in and out, the answer that is held, time, the host's silence
  *   source.c   the image bytes: where the host is, what it sent, whether it obeys, the hashes
- *   session.c  an upload from its first chunk to its last answer: the plan, the cast
+ *   session.c  an upload from its first chunk to its last answer: the cast
+ *   plan.c     the plan, a host's or the default one
  *   images.c   the OS and image groups, as a stock host sees the fleet
  *   fleet.c    the fleet's group
  *   relay.c    one frame to one target, between the update's
@@ -79,8 +80,6 @@ void dfucast_gateway_upload_answer(struct dfucast_gateway *gateway, bool due, ui
 bool dfucast_gateway_all_have_it(const struct dfucast_gateway *gateway);
 /* Ends the cast: `why` as for dfucast_cast_stop(). */
 void dfucast_gateway_stop(struct dfucast_gateway *gateway, enum dfucast_err why, uint32_t now);
-/* The plan of a host that brings none. */
-void dfucast_gateway_plan_default(struct dfucast_gateway *gateway);
 /* The plan names everything: the cast may begin before the first chunk. */
 bool dfucast_gateway_can_start(const struct dfucast_gateway *gateway);
 /* Begins the cast. @return false: links of the last one are still being closed */
@@ -90,6 +89,18 @@ bool dfucast_gateway_start_confirm(struct dfucast_gateway *gateway, uint32_t now
 /* The header's fields into gateway->image. */
 bool dfucast_gateway_read_header(struct dfucast_gateway *gateway, const uint8_t *header,
 				 uint32_t image_bytes);
+
+/* ---- plan.c ---- */
+
+/* The plan of a host that brings none. */
+void dfucast_gateway_plan_default(struct dfucast_gateway *gateway);
+/* What an upload that did not become a cast has told of its image is not the next one's. What the plan has told stays. */
+void dfucast_gateway_forget_upload(struct dfucast_gateway *gateway);
+void dfucast_gateway_plan(struct dfucast_gateway *gateway, const uint8_t *body, uint32_t now);
+/* Image passes that the plan takes, without a straggler. */
+uint32_t dfucast_gateway_passes(const struct dfucast_gateway *gateway);
+/* And those that its limits allow, stragglers' included. */
+uint32_t dfucast_gateway_passes_max(const struct dfucast_gateway *gateway, uint32_t image_bytes);
 
 /* ---- images.c ---- */
 
@@ -103,10 +114,6 @@ void dfucast_gateway_fleet(struct dfucast_gateway *gateway, const uint8_t *frame
 			   uint32_t now);
 void dfucast_gateway_pause(struct dfucast_gateway *gateway, bool by_command, uint32_t now);
 void dfucast_gateway_resume(struct dfucast_gateway *gateway, uint32_t now);
-/* Image passes that the plan takes, without a straggler. */
-uint32_t dfucast_gateway_passes(const struct dfucast_gateway *gateway);
-/* And those that its limits allow, stragglers' included. */
-uint32_t dfucast_gateway_passes_max(const struct dfucast_gateway *gateway, uint32_t image_bytes);
 
 /* ---- relay.c ---- */
 

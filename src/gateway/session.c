@@ -34,47 +34,7 @@ static const struct gateway_refusal bad_slot = {DFUCAST_SMP_GROUP_IMG, 14, DFUCA
 static const struct gateway_refusal busy = {0, 0, DFUCAST_SMP_RC_BUSY};
 static const struct gateway_refusal not_ours = {0, 0, DFUCAST_SMP_RC_ACCESS_DENIED};
 
-/* ---- plan ---- */
-
-/* What an upload that did not become a cast has told of its image is not the next one's. What the plan has told stays. */
-static void forget_upload(struct dfucast_gateway *gateway)
-{
-	if (!gateway->plan_has_hash) {
-		gateway->plan.hash_bytes = 0;
-	}
-	if (!gateway->plan_has_header) {
-		memset(gateway->header, 0, sizeof(gateway->header));
-	}
-	gateway->has_sha = gateway->plan_has_sha;
-	gateway->plan.upgrade_only = gateway->plan_upgrade_only;
-	gateway->tail_sum = 0;
-	gateway->asks_again = false;
-}
-
-void dfucast_gateway_plan_default(struct dfucast_gateway *gateway)
-{
-	const struct dfucast_gateway_config *config = &gateway->config;
-
-	for (uint16_t i = 0; i < config->default_count; i++) {
-		config->targets[i] = config->defaults[i];
-		config->targets[i].told = DFUCAST_STATE_IDLE;
-	}
-	gateway->target_count = config->default_count;
-	gateway->plan = config->plan;
-	gateway->gates = config->cast;
-	gateway->forward_only = config->forward_only;
-	gateway->planned = false;
-	gateway->plan_commanded = true; /* SMP has a word for it: reset */
-	gateway->plan.image_bytes = 0;
-	gateway->host_bytes_max = 0;
-	gateway->plan_has_header = false;
-	gateway->plan_has_hash = false;
-	gateway->plan_has_sha = false;
-	gateway->plan_upgrade_only = config->plan.upgrade_only;
-	gateway->marked = false;
-	memset(gateway->matches, 0, sizeof(gateway->matches));
-	forget_upload(gateway);
-}
+/* ---- header ---- */
 
 static uint32_t u32(const uint8_t *bytes)
 {
@@ -232,7 +192,7 @@ void dfucast_gateway_stop(struct dfucast_gateway *gateway, enum dfucast_err why,
 		dfucast_cast_stop(&gateway->cast, why, now);
 	} else if (gateway->state == DFUCAST_SMP_FLEET_LOOKING) {
 		gateway->state = gateway->planned ? DFUCAST_SMP_FLEET_PLANNED : DFUCAST_SMP_FLEET_IDLE;
-		forget_upload(gateway);
+		dfucast_gateway_forget_upload(gateway);
 	}
 	gateway->parked = false;
 	gateway->asks_again = false;
@@ -423,7 +383,7 @@ static void begin_session(struct dfucast_gateway *gateway, const struct dfucast_
 		dfucast_gateway_forget(gateway); /* its host went away without a word */
 	}
 	dfucast_gateway_relay_end(gateway); /* its link is closed while the image's end is looked at */
-	forget_upload(gateway);
+	dfucast_gateway_forget_upload(gateway);
 	if (gateway->target_count == 0) {
 		dfucast_gateway_refuse(gateway, no_targets);
 		return;
