@@ -57,6 +57,7 @@ set(DFUCAST_CORE_SOURCES
   src/gateway/source.c
   src/gateway/session.c
   src/gateway/plan.c
+  src/gateway/match.c
   src/gateway/images.c
   src/gateway/fleet.c
   src/gateway/relay.c
@@ -98,10 +99,12 @@ set(DFUCAST_CLI_SOURCES
   apps/cli/update_report.c
   apps/cli/update_sim.c
   apps/cli/update_via.c
+  apps/cli/update_via_targets.c
   apps/cli/cmd_demo.c
   apps/cli/cmd_sim.c
   apps/cli/cmd_gateway.c
   apps/cli/cmd_scan.c
+  apps/cli/gateway_memory.c
   apps/cli/gateway_links.c
   apps/cli/gateway_sim.c
   apps/cli/serve.c

@@ -107,6 +107,8 @@ struct world {
 	uint8_t ring[1400];
 	uint8_t answer[400];
 	uint8_t relay[128];
+	struct dfucast_match match[8]; /* less than plans ask for */
+	struct dfucast_gateway_board boards[TARGETS];
 	uint32_t sums[DFUCAST_GATEWAY_SUMS_MIN];
 	uint32_t wanted; /* as last answered */
 	uint32_t now;
@@ -173,9 +175,33 @@ static void host_upload(struct world *world, struct input *input)
 	host_sends(world, frame, (size_t)head + upload.data_bytes);
 }
 
+/* A list of up to three lines, which may make no sense. */
+#define LINES_MAX 4u
+
+static const struct dfucast_match *some_match(struct input *input, struct dfucast_match *list)
+{
+	static const struct dfucast_version range[2] = {{1, 0, 0, 0}, {3, 0, 0, 7}};
+	static const char text[] = "nrf52840dk/nrf52840";
+	unsigned int lines = take(input) % LINES_MAX;
+
+	for (unsigned int i = 0; i < lines; i++) {
+		uint8_t key = take(input) % 6;
+
+		list[i] = (struct dfucast_match){
+		    .value = key == DFUCAST_MATCH_RUNNING ? (const void *)range : (const void *)text,
+		    .key = key,
+		    .flags = take(input),
+		    .bytes = key == DFUCAST_MATCH_RUNNING ? 0 : take(input) % sizeof(text),
+		};
+	}
+	list[lines] = (struct dfucast_match){.key = DFUCAST_MATCH_END};
+	return list;
+}
+
 static void host_plan(struct world *world, struct input *input)
 {
 	static const char *const names[] = {"0", "1", "2", "3", "0"};
+	struct dfucast_match lists[6][LINES_MAX];
 	struct dfucast_smp_fleet_target targets[5];
 	uint8_t how = take(input);
 	uint8_t frame[BUF_SIZE];
@@ -199,18 +225,23 @@ static void host_plan(struct world *world, struct input *input)
 	    .hash_bytes = 32,
 	    .sha = how & 16 ? sha : NULL,
 	    .sha_bytes = 32,
+	    .match = how & 32 ? some_match(input, lists[0]) : NULL,
 	};
 
 	for (unsigned int i = 0; i < 5; i++) {
-		targets[i] = (struct dfucast_smp_fleet_target){.id = {names[i], 1},
-							       .passkey = DFUCAST_SMP_FLEET_NO_PASSKEY};
+		targets[i] = (struct dfucast_smp_fleet_target){
+		    .id = {names[i], 1},
+		    .match = how & 64 ? some_match(input, lists[1 + i]) : NULL,
+		    .passkey = DFUCAST_SMP_FLEET_NO_PASSKEY};
 	}
 	int length =
 	    dfucast_smp_fleet_plan_encode(frame, sizeof(frame), (struct dfucast_smp_id){1, world->sequence++},
 					  &plan, targets, take(input) % 6u, &written);
 
-	MUST(length > 0);
-	host_sends(world, frame, (size_t)length);
+	MUST(length > 0 || plan.match != NULL); /* its list may be too long for the frame */
+	if (length > 0) {
+		host_sends(world, frame, (size_t)length);
+	}
 }
 
 static void host_short(struct world *world, struct input *input)
@@ -540,6 +571,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    .answer = world.answer,
 	    .answer_bytes = sizeof(world.answer),
 	    .buf_size = BUF_SIZE,
+	    .match = world.match,
+	    .match_bytes = sizeof(world.match),
+	    .boards = world.boards,
 	    .relay = world.relay,
 	    .relay_bytes = sizeof(world.relay),
 	    .log = world.log,

@@ -30,7 +30,7 @@ LAYERS = {
 }
 # Which layer a public header belongs to. "base" is open to all; "consumer" is the seam between cast and update.
 HEADERS = {
-    "err": "base", "port": "base", "frame": "base",
+    "err": "base", "port": "base", "frame": "base", "match": "base",
     "framing": "framing", "image": "image",
     "ble": "ble", "ble_params": "ble", "ble_scan": "ble", "ble_event": "ble", "ble_door": "ble", "ble_setup": "ble",
     "ble_central": "central", "ble_fleet": "fleet",

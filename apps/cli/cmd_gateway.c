@@ -464,44 +464,6 @@ static void interrupted(void *context)
 
 /* ---- life ---- */
 
-static bool make_memory(struct gateway_job *job)
-{
-	struct dfucast_cast_config *cast = &job->config.cast;
-	size_t count = job->targets.count;
-	struct dfucast_gateway_target *defaults = calloc(count, sizeof(*defaults));
-
-	job->config.targets = calloc(count, sizeof(*job->config.targets));
-	job->config.defaults = defaults;
-	cast->devices = calloc(count, sizeof(struct dfucast_update));
-	cast->targets = calloc(count, sizeof(*cast->targets));
-	cast->ring = malloc(job->options.ring_bytes);
-	job->ways = calloc(count, sizeof(*job->ways));
-	if (defaults == NULL || job->config.targets == NULL || cast->devices == NULL ||
-	    cast->targets == NULL || cast->ring == NULL || job->ways == NULL) {
-		return false;
-	}
-	for (size_t i = 0; i < count; i++) {
-		defaults[i].address[0] = (uint8_t)i;
-		defaults[i].address[1] = (uint8_t)(i >> 8);
-	}
-	return true;
-}
-
-static void release(struct gateway_job *job)
-{
-	struct dfucast_cast_config *cast = &job->config.cast;
-
-	sim_fleet_free(job->fleet);
-	free((void *)job->config.defaults);
-	free(job->config.targets);
-	free(cast->devices);
-	free(cast->targets);
-	free(cast->ring);
-	free(job->ways);
-	free(job->options.to);
-	cli_targets_free(&job->targets);
-}
-
 /* Another number, also when it was started twice in a second. */
 static uint32_t new_boot_id(void)
 {
@@ -677,7 +639,7 @@ int cmd_gateway(int argc, char **argv)
 		code = output_usage(&job.cli.out, "The ring must hold more than two of the host's frames.",
 				    "Give a larger --ring, or a smaller --buf-size.");
 	}
-	if (code == CLI_EXIT_OK && !make_memory(&job)) {
+	if (code == CLI_EXIT_OK && !gateway_memory(&job)) {
 		code = output_usage(&job.cli.out, "Not enough memory.",
 				    "Give a smaller --ring, or fewer targets.");
 	}
@@ -685,6 +647,6 @@ int cmd_gateway(int argc, char **argv)
 		code = run(&job);
 	}
 	code = cli_close(&job.cli, code);
-	release(&job);
+	gateway_memory_free(&job);
 	return code;
 }

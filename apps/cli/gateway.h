@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `dfucast gateway`, in three files: cmd_gateway.c (the command line, memory, what is told), gateway_links.c (devices on
+ * `dfucast gateway`, in four files: cmd_gateway.c (the command line, what is told), gateway_memory.c, gateway_links.c (devices on
  * links of this machine), gateway_sim.c (virtual devices, in real time).
  */
 #ifndef CLI_GATEWAY_H
@@ -67,6 +67,10 @@ struct gateway_job {
 	uv_timer_t pace;
 	uint64_t begun_ns;
 };
+
+/* For job->targets. @return false: no memory; what there is of it is freed all the same. */
+bool gateway_memory(struct gateway_job *job);
+void gateway_memory_free(struct gateway_job *job);
 
 /* The gateway's time, ms. */
 uint32_t gateway_now(const struct gateway_job *job);

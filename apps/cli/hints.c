@@ -201,6 +201,10 @@ static const struct {
      "Check the file with \"dfucast image inspect\": what arrived is not what was announced."},
     {DFUCAST_SMP_GROUP_FLEET, DFUCAST_SMP_FLEET_RC_HOST_BYTES,
      "Raise the plan's limit of bytes, or update fewer targets at once."},
+    {DFUCAST_SMP_GROUP_FLEET, DFUCAST_SMP_FLEET_RC_MATCH,
+     "The gateway has room for less --match and match=: give fewer or shorter ones, or run once for each "
+     "kind of "
+     "target."},
 };
 
 const char *what_for(int err)

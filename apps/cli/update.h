@@ -73,7 +73,7 @@ struct update_matches {
 	size_t count;
 	size_t room;
 	struct dfucast_match *lines; /* the same for the plan */
-	bool some_boardless;         /* some list names no board */
+	bool some_boardless;         /* the list of some target names no board */
 };
 
 /* What --dry-run learns of a target's link. */
@@ -167,6 +167,7 @@ void update_set_free(struct update_job *job);
 /* Reads one KEY=VALUE; `why`: half a sentence. */
 bool update_match_read(struct update_match *match, const char *text, char *why, size_t why_bytes);
 int update_match_check(const struct update_job *job);
+/* For a gateway, a target's list has its own lines alone: it puts them together with those of the plan itself. */
 bool update_match_build(struct update_job *job);
 void update_match_free(struct update_job *job);
 /* The plan's `told`; the context is the job. */
@@ -177,6 +178,8 @@ void update_status(const struct update_job *job, size_t index, struct dfucast_st
 
 /* --via: update_via.c. The targets' texts are the gateway's. Same codes as cli_targets_add(). */
 int update_via_targets(struct update_job *job);
+/* Those of --to, or the gateway's own: update_via_targets.c. Same codes. */
+int update_via_take(struct update_job *job, const struct dfucast_linux_target *gateway);
 /* Runs the job on the gateway. @return CLI_EXIT_OK, or the exit code after saying why it did not come to an end. */
 int update_via_run(struct update_job *job);
 void update_via_status(const struct update_job *job, size_t index, struct dfucast_status *status);

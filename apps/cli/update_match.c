@@ -167,15 +167,26 @@ static bool add_common(struct update_job *job, size_t from)
 	if (!has_key(matches, from, matches->count, DFUCAST_MATCH_BOARD)) {
 		struct update_match *board = job->board[0] != '\0' ? add(matches) : NULL;
 
+		if (board == NULL && job->board[0] != '\0') {
+			return false;
+		}
 		if (board != NULL) {
 			board->line.key = DFUCAST_MATCH_BOARD;
 			board->line.flags = DFUCAST_MATCH_IF_TOLD; /* few devices do */
 			board->line.bytes = (uint8_t)strlen(job->board);
 			board->text = job->board;
 		}
-		matches->some_boardless |= board == NULL;
 	}
 	return add(matches) != NULL; /* END */
+}
+
+static bool names_a_board(const struct update_matches *matches, size_t from)
+{
+	while (matches->items[from].line.key != DFUCAST_MATCH_END &&
+	       matches->items[from].line.key != DFUCAST_MATCH_BOARD) {
+		from++;
+	}
+	return matches->items[from].line.key == DFUCAST_MATCH_BOARD;
 }
 
 /* @return false: no memory, or more lines than 16 bits count */
@@ -201,9 +212,13 @@ bool update_match_build(struct update_job *job)
 			}
 		}
 		job->match_of[i] = (uint16_t)from;
-		if (!add_common(job, from) || matches->count > UINT16_MAX) {
+		if (!(job->via != NULL ? add(matches) != NULL : add_common(job, from)) ||
+		    matches->count > UINT16_MAX) {
 			return false;
 		}
+	}
+	for (size_t i = 0; i < job->targets.count; i++) {
+		matches->some_boardless |= !names_a_board(matches, job->match_of[i]);
 	}
 	matches->lines = calloc(matches->count, sizeof(*matches->lines));
 	for (size_t i = 0; matches->lines != NULL && i < matches->count; i++) {

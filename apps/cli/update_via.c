@@ -3,7 +3,6 @@
  * `dfucast update … --via GATEWAY`: the same job, done by a gateway. What runs here is the host's half of its link
  * (dfucast/host.h), as on a host microcontroller; image bytes are a file's.
  */
-#include "session.h"
 #include "update.h"
 #include <dfucast/host.h>
 #include <stdlib.h>
@@ -13,8 +12,6 @@
 #define REOPEN_MS 1000u
 #define UP_MS 15000u /* the gateway's link may take so long, at first and when it was lost */
 #define POLL_MS 500u
-#define OWN_PLAN_TRIES 5u
-#define OWN_PLAN_MS 200u /* between them */
 
 struct update_via {
 	struct update_job *job;
@@ -37,59 +34,7 @@ struct update_via {
 	char why[200];
 };
 
-/* ---- targets: texts that only the gateway understands ---- */
-
-static int add(struct update_job *job, const char *text, const char *label)
-{
-	struct dfucast_linux_target *more =
-	    realloc(job->targets.items, (job->targets.count + 1) * sizeof(*more));
-
-	if (more == NULL) {
-		return output_usage(&job->cli.out, "Not enough memory.", "Give fewer targets.");
-	}
-	job->targets.items = more;
-	more += job->targets.count++;
-	memset(more, 0, sizeof(*more));
-	if (strlen(text) >= sizeof(more->text)) {
-		return output_usage(&job->cli.out, "A target's text is too long.",
-				    "Write at most 255 characters.");
-	}
-	snprintf(more->text, sizeof(more->text), "%s", text);
-	snprintf(more->label, sizeof(more->label), "%.63s", label);
-	return CLI_EXIT_OK;
-}
-
-/* One target a line, then label=; # begins a comment. */
-static int add_file(struct update_job *job, const char *path)
-{
-	char line[1024];
-	char what[400];
-	FILE *file = fopen(path, "re");
-	int code = CLI_EXIT_OK;
-
-	if (file == NULL) {
-		snprintf(what, sizeof(what), "The target file %.255s cannot be read.", path);
-		return output_usage(&job->cli.out, what, "Write @FILE with one target a line.");
-	}
-	while (code == CLI_EXIT_OK && fgets(line, sizeof(line), file) != NULL) {
-		char *save = NULL;
-		char *word = strtok_r(line, " \t\r\n", &save);
-		char *key = word != NULL ? strtok_r(NULL, " \t\r\n", &save) : NULL;
-
-		if (word == NULL || word[0] == '#') {
-			continue;
-		}
-		if (key != NULL && key[0] != '#' && strncmp(key, "label=", 6) != 0) {
-			snprintf(what, sizeof(what), "\"%.80s\" is not understood behind a gateway's target.",
-				 key);
-			code = output_usage(&job->cli.out, what, "Write label= or nothing behind it.");
-			break;
-		}
-		code = add(job, word, key != NULL && key[0] != '#' ? key + 6 : "");
-	}
-	fclose(file);
-	return code;
-}
+/* ---- before it begins ---- */
 
 static int open_gateway(struct update_job *job, struct update_via *via)
 {
@@ -105,107 +50,6 @@ static int open_gateway(struct update_job *job, struct update_via *via)
 		break;
 	}
 	return output_usage(&job->cli.out, why, "Name the gateway's link, as --via serial:/dev/ttyACM0.");
-}
-
-/*
- * A plan without targets means the gateway's own: until then its reports are of the last plan, which may have been for
- * some of them only. Refused while a cast runs, and for a moment after: then it is that cast that is looked at.
- */
-static struct failure ask_for_own_plan(struct session *session)
-{
-	const struct dfucast_smp_fleet_plan plan = {.at = 0};
-	struct failure failure = {.err = 0};
-
-	for (unsigned tries = 0; tries < OWN_PLAN_TRIES; tries++) {
-		struct dfucast_smp_fleet_prediction prediction;
-		struct dfucast_smp_error error;
-		uint8_t frame[128];
-		size_t written = 0;
-		int length = dfucast_smp_fleet_plan_encode(frame, sizeof(frame), (struct dfucast_smp_id){0},
-							   &plan, NULL, 0, &written);
-		struct answer answer = session_request(session, frame, (size_t)length, SESSION_TIMEOUT_MS, 3);
-		int decoded = answer.failure.err != 0 ? 0
-						      : dfucast_smp_fleet_prediction_decode(
-							    answer.body, answer.length, &error, &prediction);
-
-		failure = session_verdict(&answer, decoded, &error);
-		if (failure.err != DFUCAST_ERR_REFUSED) {
-			return failure;
-		}
-		uv_sleep(OWN_PLAN_MS);
-	}
-	return (struct failure){.err = 0};
-}
-
-/* No --to: the gateway's own plan, as its reports list it. @return CLI_EXIT_OK, or the exit code */
-static int ask_for_targets(struct update_job *job, struct update_via *via)
-{
-	struct session *session = session_create(&job->cli, &via->gateway, 0);
-	uint32_t next = 0;
-	int code = CLI_EXIT_OK;
-
-	if (session == NULL) {
-		return output_usage(&job->cli.out, "Not enough memory.", "Give fewer targets.");
-	}
-	struct failure refused = ask_for_own_plan(session);
-
-	if (refused.err != 0) {
-		(void)output_failure(&job->cli.out, job->options.via, &refused);
-		session_destroy(session);
-		return CLI_EXIT_RADIO;
-	}
-	do {
-		struct dfucast_smp_fleet_report report;
-		struct dfucast_smp_error error;
-		struct dfucast_smp_text elements = {0};
-		uint8_t frame[32];
-		int length = dfucast_smp_fleet_read_encode(frame, sizeof(frame), (struct dfucast_smp_id){0},
-							   DFUCAST_SMP_FLEET_REPORT, next);
-		struct answer answer = session_request(session, frame, (size_t)length, SESSION_TIMEOUT_MS, 3);
-		int decoded = answer.failure.err != 0
-				  ? 0
-				  : dfucast_smp_fleet_page_decode(answer.body, answer.length, &error,
-								  "targets", &elements, &next);
-		struct failure failure = session_verdict(&answer, decoded, &error);
-
-		if (failure.err != 0) {
-			(void)output_failure(&job->cli.out, job->options.via, &failure);
-			code = CLI_EXIT_RADIO;
-			break;
-		}
-		while (code == CLI_EXIT_OK && dfucast_smp_fleet_report_next(&elements, &report) > 0) {
-			char text[DFUCAST_LINUX_TEXT_BYTES];
-
-			code =
-			    add(job, output_text(text, sizeof(text), report.id.text, report.id.length), "");
-		}
-	} while (code == CLI_EXIT_OK && next != 0);
-	session_destroy(session);
-	if (code == CLI_EXIT_OK && job->targets.count == 0) {
-		code = output_usage(&job->cli.out, "The gateway has no targets of its own.",
-				    "Name them with --to TARGET; \"dfucast scan --via\" lists what it sees.");
-	}
-	return code;
-}
-
-/* The board that is to be compared: the one asked for, else the package's. @return false: more was asked for */
-static bool find_board(const struct update_job *job, struct update_via *via)
-{
-	struct update_match match;
-	char why[200];
-
-	via->plan.board = (struct dfucast_smp_text){job->board, strlen(job->board)};
-	if (job->options.match_count == 0) {
-		return true;
-	}
-	if (job->options.match_count > 1 ||
-	    !update_match_read(&match, job->options.match[0], why, sizeof(why)) ||
-	    match.line.key != DFUCAST_MATCH_BOARD || match.line.bytes > DFUCAST_BOARD_BYTES_MAX) {
-		return false;
-	}
-	via->plan.board = (struct dfucast_smp_text){match.text, match.line.bytes};
-	via->plan.board_must_be_told = true;
-	return true;
 }
 
 int update_via_targets(struct update_job *job)
@@ -228,30 +72,8 @@ int update_via_targets(struct update_job *job)
 		return output_usage(&job->cli.out, "A gateway takes one image at a time.",
 				    "Give the one for image 0 by itself, or update the devices directly.");
 	}
-	if (!find_board(job, via)) {
-		return output_usage(&job->cli.out,
-				    "Through a gateway only one --match board=BOARD is understood.",
-				    "Name the devices with --to instead.");
-	}
 	code = open_gateway(job, via);
-	for (size_t i = 0; i < job->options.to_count && code == CLI_EXIT_OK; i++) {
-		const char *text = job->options.to[i];
-
-		code = text[0] == '@' ? add_file(job, text + 1) : add(job, text, "");
-	}
-	if (code == CLI_EXIT_OK && job->options.to_count == 0) {
-		code = ask_for_targets(job, via);
-	}
-	for (size_t i = 0; i < job->targets.count && code == CLI_EXIT_OK; i++) {
-		for (size_t k = 0; k < i; k++) {
-			if (strcmp(job->targets.items[i].text, job->targets.items[k].text) == 0) {
-				snprintf(what, sizeof(what), "%s is given twice.",
-					 job->targets.items[i].text);
-				return output_usage(&job->cli.out, what, "Name each device once.");
-			}
-		}
-	}
-	return code;
+	return code == CLI_EXIT_OK ? update_via_take(job, &via->gateway) : code;
 }
 
 /* ---- what the report sees ---- */
@@ -313,6 +135,8 @@ static void reported(void *context, const struct dfucast_smp_fleet_report *repor
 	status->has_before =
 	    dfucast_version_parse(&status->before, report->before.text, report->before.length);
 	status->has_after = dfucast_version_parse(&status->after, report->after.text, report->after.length);
+	output_text(via->job->told[report->target].board, sizeof(via->job->told[0].board), report->board.text,
+		    report->board.length);
 }
 
 /* ---- the loop ---- */
@@ -476,6 +300,20 @@ static void redraw(uv_timer_t *timer)
 
 /* ---- the job ---- */
 
+/* What every target has to fit. A board alone has a place that every gateway knows. */
+static void add_match(struct update_via *via)
+{
+	const struct dfucast_match *lines = via->job->matches.lines;
+
+	if (lines[0].key == DFUCAST_MATCH_BOARD && lines[1].key == DFUCAST_MATCH_END &&
+	    (lines[0].flags & DFUCAST_MATCH_PREFIX) == 0 && lines[0].bytes <= DFUCAST_BOARD_BYTES_MAX) {
+		via->plan.board = (struct dfucast_smp_text){lines[0].value, lines[0].bytes};
+		via->plan.board_must_be_told = (lines[0].flags & DFUCAST_MATCH_IF_TOLD) == 0;
+	} else if (lines[0].key != DFUCAST_MATCH_END) {
+		via->plan.match = lines;
+	}
+}
+
 static void make_plan(struct update_via *via)
 {
 	const struct update_job *job = via->job;
@@ -512,19 +350,23 @@ static void make_plan(struct update_via *via)
 	    .hash_bytes = job->image.hash_bytes,
 	    .sha = job->sha,
 	    .sha_bytes = sizeof(job->sha),
-	    .board = via->plan.board,
-	    .board_must_be_told = via->plan.board_must_be_told,
 	};
+	add_match(via);
 	via->plan.flags = (uint32_t)(options->slot + 1) << DFUCAST_SMP_FLEET_SLOT_SHIFT |
 			  (uint32_t)(options->boot_mode + 1) << DFUCAST_SMP_FLEET_BOOT_SHIFT;
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		via->plan.flags |= flags[i].given ? flags[i].flag : 0;
 	}
 	for (size_t i = 0; i < job->targets.count; i++) {
-		const char *text = job->targets.items[i].text;
+		const struct dfucast_linux_target *target = &job->targets.items[i];
+		const uint16_t match = job->match_of[i];
 
-		via->targets[i] = (struct dfucast_smp_fleet_target){.id = {text, strlen(text)},
-								    .passkey = DFUCAST_SMP_FLEET_NO_PASSKEY};
+		via->targets[i] = (struct dfucast_smp_fleet_target){
+		    .id = {target->text, strlen(target->text)},
+		    .match = match != 0 ? job->matches.lines + match : NULL,
+		    .passkey = target->passkey[0] != '\0' ? (uint32_t)strtoul(target->passkey, NULL, 10)
+							  : DFUCAST_SMP_FLEET_NO_PASSKEY,
+		};
 	}
 }
 
@@ -584,6 +426,19 @@ static int failure(struct update_via *via)
 	if (via->unreachable) {
 		failure = (struct failure){.err = DFUCAST_ERR_UNREACHABLE, .group = DFUCAST_GROUP_NONE};
 		snprintf(failure.why, sizeof(failure.why), "the gateway's link cannot be used: %s", via->why);
+	} else if (outcome.err == DFUCAST_ERR_NOT_SUPPORTED && outcome.group == DFUCAST_SMP_GROUP_FLEET) {
+		failure.group = DFUCAST_GROUP_NONE; /* nobody has said so: it was not asked */
+		failure.rc = 0;
+		snprintf(failure.why, sizeof(failure.why),
+			 "this gateway's firmware is older than match lists: through it only one --match, "
+			 "board=BOARD, is compared");
+		(void)output_failure(&job->cli.out, job->options.via, &failure);
+		return CLI_EXIT_TARGET;
+	} else if (outcome.err == DFUCAST_ERR_SPACE) {
+		snprintf(failure.why, sizeof(failure.why),
+			 "the gateway's frames are too small for so much --match, or a target's match=");
+		(void)output_failure(&job->cli.out, job->options.via, &failure);
+		return CLI_EXIT_TARGET;
 	} else if (outcome.err == DFUCAST_ERR_NOT_SUPPORTED) {
 		snprintf(failure.why, sizeof(failure.why),
 			 "this is an SMP server, but no gateway: it does not know the fleet's group");

@@ -9,6 +9,9 @@
 #define HEARD 24u
 #define SUMS 128u
 #define EVENTS 32u
+#ifndef GATEWAY_MATCH_BYTES
+#define GATEWAY_MATCH_BYTES 512u /* as ten boards or names of 28 letters, each in a list of its own */
+#endif
 
 /* ---- memory: all there is ---- */
 
@@ -28,6 +31,7 @@ static struct dfucast_ble_heard heard[HEARD];
 static uint32_t sums[SUMS];
 static struct dfucast_smp_fleet_event events[EVENTS];
 static uint8_t relayed[LONG_ANSWER_BYTES];
+static struct dfucast_match match[GATEWAY_MATCH_BYTES / sizeof(struct dfucast_match)];
 static struct dfucast_gateway_port port_calls;
 static struct gateway_ble_config program;
 static struct {
@@ -92,6 +96,8 @@ static void start_gateway(void)
 						      .answer_bytes = sizeof(host.answer),
 						      .buf_size = HOST_FRAME_MAX,
 						      .host_baud = program.baud,
+						      .match = match,
+						      .match_bytes = sizeof(match),
 						      .relay = relayed,
 						      .relay_bytes = sizeof(relayed),
 						      .boot_id = program.boot_id,

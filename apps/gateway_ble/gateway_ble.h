@@ -12,6 +12,8 @@
  *     GATEWAY_RING_BYTES    the window
  *     GATEWAY_VALUE_BYTES   longest attribute value on air: ATT_MTU - 3
  *     GATEWAY_WRITE_QUEUE   write commands that the stack takes for each link
+ *
+ * and may say how much room there is for a plan's match lists: GATEWAY_MATCH_BYTES, else 512.
  */
 #ifndef GATEWAY_BLE_H
 #define GATEWAY_BLE_H

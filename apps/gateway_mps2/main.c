@@ -41,6 +41,7 @@ static struct {
 static crypto_hash_sha256_state file_hash, content_hash;
 static uint32_t sums[128];
 static uint8_t relayed[MPS2_LINK_FRAME_MAX];
+static struct dfucast_match match[64]; /* with the texts behind them */
 static struct dfucast_smp_fleet_event events[32];
 static bool reset_wanted;
 
@@ -140,6 +141,8 @@ static void start(void)
 	    .answer_bytes = sizeof(host.answer),
 	    .buf_size = HOST_FRAME_MAX,
 	    .host_baud = BAUD,
+	    .match = match,
+	    .match_bytes = sizeof(match),
 	    .relay = relayed,
 	    .relay_bytes = sizeof(relayed),
 	    .boot_id = mps2_ticks(), /* of the host's first byte, in 40 ns: not twice the same */

@@ -38,6 +38,13 @@ struct dfucast_gateway_target {
 	uint16_t changed;                    /**< number of its last change of state; 0: none yet */
 	uint8_t told;                        /**< enum dfucast_state, as last looked at */
 	int8_t rssi;                         /**< dBm, set by the port; 0: not known */
+	uint16_t match;                      /**< where its list begins among the plan's; the gateway's */
+};
+
+/** The board that a target told, or as much of it as there is room for. */
+struct dfucast_gateway_board {
+	uint8_t bytes;
+	char text[DFUCAST_BOARD_BYTES_MAX];
 };
 
 /** What only the port knows. Members that may be NULL say so. Called from inside the gateway's calls. */
@@ -63,6 +70,10 @@ struct dfucast_gateway_port {
 	 *  must stay until the call after. */
 	bool (*seen)(void *context, uint32_t index, struct dfucast_smp_fleet_seen *seen);
 };
+
+/** Room for match lists in the gateway itself: two lines and a board, so that a plan can name the image's. */
+#define DFUCAST_GATEWAY_MATCH_BYTES_MIN                                                                      \
+	((uint16_t)(2u * sizeof(struct dfucast_match) + DFUCAST_BOARD_BYTES_MAX))
 
 /** Blocks by which bytes sent again are compared with those sent first, see `sums`. */
 #define DFUCAST_GATEWAY_SUMS_MIN 16u
@@ -96,7 +107,14 @@ struct dfucast_gateway_config {
 	uint32_t hold_ms;    /**< an answer is held back at most so long; 0: 900 */
 	uint32_t slow_ms;    /**< no image byte from the host for so long: links go slow; 0: 10000 */
 	uint32_t release_ms; /**< and for so long: links are given back until it goes on; 0: 300000 */
-	uint8_t *relay;      /**< one frame to or from a target; NULL: no relay */
+	/** cast.count elements: boards, where they are asked for, to be told in the reports. NULL: they are not kept. */
+	struct dfucast_gateway_board *boards;
+	/** A plan's match lists: one element a line, one for the end of each list that differs from the others, and the values
+	 *  behind them (texts and hashes as long as they are, ranges 16 bytes, up to the next multiple of 4). A plan that needs
+	 *  more is refused. NULL: DFUCAST_GATEWAY_MATCH_BYTES_MIN of the gateway's own. */
+	struct dfucast_match *match;
+	uint16_t match_bytes; /**< of all of it; a multiple of 4, at least DFUCAST_GATEWAY_MATCH_BYTES_MIN */
+	uint8_t *relay;       /**< one frame to or from a target; NULL: no relay */
 	uint16_t relay_bytes;
 	uint32_t boot_id;    /**< another number after each start */
 	const char *version; /**< of the gateway's firmware, NUL-terminated; NULL: "" */
@@ -162,8 +180,14 @@ struct dfucast_gateway {
 	struct dfucast_update_plan plan;
 	struct dfucast_cast_config gates;    /**< of the present plan: canary, barrier … */
 	struct dfucast_update_boards boards; /**< one image, so one board */
-	struct dfucast_match matches[2];     /**< the plan's board, and the end */
-	char board[DFUCAST_BOARD_BYTES_MAX];
+	struct dfucast_match *match;         /**< memory for match lists: the caller's, or `own_match` */
+	struct {
+		struct dfucast_match lines[2];
+		char board[DFUCAST_BOARD_BYTES_MAX];
+	} own_match;
+	uint16_t match_bytes;
+	uint16_t match_lines;  /**< lines in it, ends and all */
+	uint16_t match_values; /**< where its values begin, which lie at its end */
 	struct dfucast_image image;
 	struct dfucast_image_digest digest;
 	struct dfucast_gateway_relay relay;

@@ -113,18 +113,21 @@ void dfucast_host_tick(struct dfucast_host *host, uint32_t now);
 /** ACTIVATE, PAUSE, RESUME or ABORT, sent before anything else. After ABORT the reports are read: what each holds. */
 void dfucast_host_command(struct dfucast_host *host, enum dfucast_smp_fleet_command command, uint32_t now);
 
-/** Why it FAILED: UNREACHABLE (no answer), NOT_SUPPORTED (no gateway), REFUSED with the gateway's group and code. */
+/** Why it FAILED: UNREACHABLE (no answer), NOT_SUPPORTED (no gateway; with group FLEET and code MATCH: one that knows no match
+ *  lists), REFUSED with the gateway's group and code, ARGUMENT (a restored plan whose match lists were not given again), SPACE (a
+ *  frame cannot carry the plan's match list, or a target with its own). */
 struct dfucast_outcome dfucast_host_outcome(const struct dfucast_host *host);
 
 /* ---- over a loss of power ------------------------------------------------------------------------------------- */
 
-/** The job without its targets' texts, which are the product's own data. */
+/** The job without its targets' texts and match lists, which are the product's own data. */
 #define DFUCAST_HOST_BLOB_BYTES 256u
 /** To be kept in flash once the plan is taken (state UPLOADING). */
 void dfucast_host_save(const struct dfucast_host *host, uint8_t blob[DFUCAST_HOST_BLOB_BYTES]);
 /**
  * The plan out of a blob, for the configuration of a host that goes on: devices are asked what they hold, those on
- * trial are checked and confirmed. @p plan points into @p blob, which must stay. @return false: not such a blob
+ * trial are checked and confirmed. @p plan points into @p blob, which must stay. Where it had match lists (`match_is_due`), they
+ * are to be given again: dfucast_host_start() fails without. @return false: not such a blob
  */
 bool dfucast_host_restore(const uint8_t blob[DFUCAST_HOST_BLOB_BYTES], struct dfucast_smp_fleet_plan *plan,
 			  uint16_t *target_count);

@@ -8,6 +8,7 @@
 #ifndef DFUCAST_SMP_FLEET_H
 #define DFUCAST_SMP_FLEET_H
 
+#include <dfucast/match.h>
 #include <dfucast/smp_server.h>
 
 #ifdef __cplusplus
@@ -47,6 +48,8 @@ enum dfucast_smp_fleet_rc {
 	DFUCAST_SMP_FLEET_RC_HOST_BYTES = 7,  /**< the plan's host_bytes_max would be exceeded */
 	DFUCAST_SMP_FLEET_RC_NOBODY =
 	    8, /**< every target has ended, and none has the image: read the report */
+	DFUCAST_SMP_FLEET_RC_MATCH =
+	    9, /**< the plan's match lists are longer than the gateway has room for */
 };
 
 /** What the gateway is doing: `state` in capabilities and status. */
@@ -71,6 +74,8 @@ struct dfucast_smp_fleet_capabilities {
 	uint32_t targets;     /**< of the present plan; without one, of the default plan */
 	uint32_t targets_max; /**< that a plan can have */
 	uint32_t state;       /**< enum dfucast_smp_fleet_state */
+	uint32_t
+	    match_bytes; /**< room for match lists, about; 0: it knows none, and refuses a plan with one */
 	uint16_t hash_bytes;
 	bool forward_only; /**< it never asks for bytes twice */
 };
@@ -127,12 +132,20 @@ struct dfucast_smp_fleet_plan {
 	struct dfucast_smp_text
 	    board;               /**< the one that the image is for, at most 60 bytes; length 0: not named */
 	bool board_must_be_told; /**< a target that does not tell its board is left alone, too */
+	bool
+	    match_is_due; /**< restored from a blob: the plan had match lists, which have to be given again */
+	/** Encoding: which devices the image is for, whichever target it is. NULL: all. A line with the key BOARD stands in
+	 *  place of `board`. */
+	const struct dfucast_match *match;
+	struct dfucast_smp_text matches; /**< decoding: the same, for _match_next() */
 	struct dfucast_smp_text targets; /**< decoding: the list's content, for _target_next() */
 };
 struct dfucast_smp_fleet_target {
-	struct dfucast_smp_text id;    /**< address, port or name, as this gateway writes it in its scan */
-	struct dfucast_smp_text match; /**< KEY=VALUE; length 0: none */
-	uint32_t passkey;              /**< of the pairing; 0xFFFFFFFF: none */
+	struct dfucast_smp_text id; /**< address, port or name, as this gateway writes it in its scan */
+	/** Encoding: lines of its own. They stand in place of the plan's with the same keys. NULL: none. */
+	const struct dfucast_match *match;
+	struct dfucast_smp_text matches; /**< decoding: the same, for _match_next() */
+	uint32_t passkey;                /**< of the pairing; 0xFFFFFFFF: none */
 };
 #define DFUCAST_SMP_FLEET_NO_PASSKEY 0xFFFFFFFFu
 #define DFUCAST_SMP_FLEET_NO_CANARY 0xFFFFFFFFu
@@ -148,6 +161,10 @@ int dfucast_smp_fleet_plan_decode(const uint8_t *body, size_t length, struct dfu
 /** @return 1 a target, 0 the end, MALFORMED */
 int dfucast_smp_fleet_target_next(struct dfucast_smp_fleet_plan *plan,
 				  struct dfucast_smp_fleet_target *target);
+/** Takes a line off `matches`. @param range  the value of a RUNNING line: its bounds
+ *  @return 1 a line, 0 the end, MALFORMED: also a key or flag that is not known, or a value that makes no sense */
+int dfucast_smp_fleet_match_next(struct dfucast_smp_text *matches, struct dfucast_match *line,
+				 struct dfucast_version range[2]);
 
 /** What the plan will cost, as far as it is known: no straggler, no restart. */
 struct dfucast_smp_fleet_prediction {
@@ -219,6 +236,8 @@ struct dfucast_smp_fleet_report {
 	int32_t rssi;                   /**< dBm; 0: not known */
 	struct dfucast_smp_text before; /**< version; length 0: not known */
 	struct dfucast_smp_text after;
+	struct dfucast_smp_text
+	    board; /**< that it told; length 0: it was not asked, or the gateway does not keep it */
 	bool skipped_upload;
 	bool revert_unproven;
 	bool slot_unknown;

@@ -73,6 +73,10 @@ enum dfucast_linux_parse {
 enum dfucast_linux_parse dfucast_linux_target_parse(struct dfucast_linux_target *target, const char *text,
 						    char *why, size_t why_bytes);
 
+/** Reads one word behind a target in a target file: `label=…`, `match=…`, `passkey=…`. @return OK or WRONG, as above */
+enum dfucast_linux_parse dfucast_linux_target_word(struct dfucast_linux_target *target, const char *word,
+						   char *why, size_t why_bytes);
+
 /**
  * Reads a target file: one target a line, then `label=`, `match=`, `passkey=` in any order, separated by blanks;
  * `#` starts a comment. Calls @p add for each; false from it ends the reading with its own @p why.

@@ -305,7 +305,7 @@ enum dfucast_linux_parse dfucast_linux_target_parse(struct dfucast_linux_target 
 
 /* ---- target files -------------------------------------------------------------------------------------------- */
 
-static enum dfucast_linux_parse file_word(struct dfucast_linux_target *target, const char *word,
+static enum dfucast_linux_parse take_word(struct dfucast_linux_target *target, const char *word,
 					  const struct reason *why)
 {
 	static const char *const keys[] = {"label=", "match=", "passkey="};
@@ -334,6 +334,14 @@ static enum dfucast_linux_parse file_word(struct dfucast_linux_target *target, c
 		   "\"%s\" is unknown after a target. Write label=, match= or passkey=.", word);
 }
 
+enum dfucast_linux_parse dfucast_linux_target_word(struct dfucast_linux_target *target, const char *word,
+						   char *why, size_t why_bytes)
+{
+	const struct reason reason = {why, why_bytes};
+
+	return take_word(target, word, &reason);
+}
+
 /* One line: blank or a comment (then *is_target is false), or a target and its words. */
 static enum dfucast_linux_parse file_line(struct dfucast_linux_target *target, char *line, bool *is_target,
 					  const struct reason *why)
@@ -350,7 +358,7 @@ static enum dfucast_linux_parse file_line(struct dfucast_linux_target *target, c
 		return result;
 	for (word = strtok_r(NULL, " \t\r\n", &save); word != NULL && word[0] != '#';
 	     word = strtok_r(NULL, " \t\r\n", &save)) {
-		result = file_word(target, word, why);
+		result = take_word(target, word, why);
 		if (result != DFUCAST_LINUX_PARSE_OK)
 			return result;
 	}

@@ -409,6 +409,11 @@ uint64_t sim_fleet_acked_ns(const struct sim_fleet *fleet, uint16_t device)
 	return fleet->peers[device].acked_ns;
 }
 
+uint32_t sim_fleet_writes(const struct sim_fleet *fleet, uint16_t device)
+{
+	return fleet->peers[device].peer.writes;
+}
+
 uint32_t sim_fleet_ratio_ppm(const struct sim_fleet *fleet)
 {
 	struct sim_air_bounds bounds;

@@ -127,6 +127,8 @@ void sim_fleet_statistics(const struct sim_fleet *fleet, struct sim_fleet_statis
 uint64_t sim_fleet_upload_ns(const struct sim_fleet *fleet);
 /** When the device's last byte was acknowledged; 0: not yet. */
 uint64_t sim_fleet_acked_ns(const struct sim_fleet *fleet, uint16_t device);
+/** Requests it got that change something: erase, first chunk, set-state. */
+uint32_t sim_fleet_writes(const struct sim_fleet *fleet, uint16_t device);
 /** ratio_to_limit in millionths; 0: not to be said (resume, waves, a device that did not take all of it). */
 uint32_t sim_fleet_ratio_ppm(const struct sim_fleet *fleet);
 /** Over every event so far, with its time. */

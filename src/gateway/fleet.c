@@ -27,6 +27,7 @@ static void capabilities(struct dfucast_gateway *gateway)
 	    .targets = gateway->target_count,
 	    .targets_max = gateway->config.cast.count,
 	    .state = gateway->state,
+	    .match_bytes = gateway->match_bytes,
 	    .forward_only = gateway->config.forward_only,
 	};
 
@@ -212,6 +213,11 @@ static bool add_report(const struct dfucast_gateway *gateway, struct dfucast_smp
 		report.err =
 		    dfucast_state_is_final((enum dfucast_state)device.state) ? device.outcome.err : 0;
 		report.step = device.outcome.step;
+	}
+	if (gateway->config.boards != NULL && dfucast_gateway_has_cast(gateway)) {
+		const struct dfucast_gateway_board *board = &gateway->config.boards[index];
+
+		report.board = (struct dfucast_smp_text){board->text, board->bytes};
 	}
 	report.state = device.state;
 	report.holds = device.holds;

@@ -24,6 +24,8 @@ void dfucast_gateway_init(struct dfucast_gateway *gateway, const struct dfucast_
 	DFUCAST_ASSERT(config->sums != NULL && config->sum_count >= DFUCAST_GATEWAY_SUMS_MIN);
 	DFUCAST_ASSERT(config->answer != NULL && config->answer_bytes >= 128);
 	DFUCAST_ASSERT(config->buf_size >= 128 && config->buf_size < config->cast.ring_bytes / 2u);
+	DFUCAST_ASSERT(config->match == NULL || (config->match_bytes >= DFUCAST_GATEWAY_MATCH_BYTES_MIN &&
+						 config->match_bytes % 4u == 0));
 	memset(gateway, 0, sizeof(*gateway));
 	gateway->config = *config;
 	gateway->config.cast.consumer = &dfucast_gateway_consumer;
@@ -31,6 +33,8 @@ void dfucast_gateway_init(struct dfucast_gateway *gateway, const struct dfucast_
 	gateway->config.slow_ms = config->slow_ms != 0 ? config->slow_ms : 10000;
 	gateway->config.release_ms = config->release_ms != 0 ? config->release_ms : 300000;
 	gateway->pace = DFUCAST_GATEWAY_SLOW;
+	gateway->match = config->match != NULL ? config->match : gateway->own_match.lines;
+	gateway->match_bytes = config->match != NULL ? config->match_bytes : DFUCAST_GATEWAY_MATCH_BYTES_MIN;
 	dfucast_gateway_plan_default(gateway);
 	gateway->relay.self = &gateway->relay;
 	idle_cast(gateway);

@@ -6,6 +6,7 @@
  *   source.c   the image bytes: where the host is, what it sent, whether it obeys, the hashes
  *   session.c  an upload from its first chunk to its last answer: the cast
  *   plan.c     the plan, a host's or the default one
+ *   match.c    its lists of which devices are meant
  *   images.c   the OS and image groups, as a stock host sees the fleet
  *   fleet.c    the fleet's group
  *   relay.c    one frame to one target, between the update's
@@ -101,6 +102,29 @@ void dfucast_gateway_plan(struct dfucast_gateway *gateway, const uint8_t *body, 
 uint32_t dfucast_gateway_passes(const struct dfucast_gateway *gateway);
 /* And those that its limits allow, stragglers' included. */
 uint32_t dfucast_gateway_passes_max(const struct dfucast_gateway *gateway, uint32_t image_bytes);
+
+/* ---- match.c ---- */
+
+enum gateway_match {
+	GATEWAY_MATCH_OK,
+	GATEWAY_MATCH_BAD,     /* what it says makes no sense, or is not known here */
+	GATEWAY_MATCH_NO_ROOM, /* the memory for it is full */
+};
+
+/* No list but one that everybody fits. */
+void dfucast_gateway_match_clear(struct dfucast_gateway *gateway);
+/* The list of the whole plan, with the board it names; and one target's own lines: where its list begins. */
+enum gateway_match dfucast_gateway_match_take(struct dfucast_gateway *gateway,
+					      const struct dfucast_smp_fleet_plan *plan);
+enum gateway_match dfucast_gateway_match_take_own(struct dfucast_gateway *gateway,
+						  struct dfucast_smp_text matches, uint16_t *list);
+/* The same again? */
+bool dfucast_gateway_match_is_plans(const struct dfucast_gateway *gateway,
+				    const struct dfucast_smp_fleet_plan *plan);
+bool dfucast_gateway_match_is(const struct dfucast_gateway *gateway, uint16_t list,
+			      struct dfucast_smp_text matches);
+/* Every target's list says which board. */
+bool dfucast_gateway_match_names_boards(const struct dfucast_gateway *gateway);
 
 /* ---- images.c ---- */
 

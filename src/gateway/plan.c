@@ -14,6 +14,8 @@ static const struct gateway_refusal too_costly = {DFUCAST_SMP_GROUP_FLEET, DFUCA
 						  DFUCAST_SMP_RC_ACCESS_DENIED};
 static const struct gateway_refusal bad_image = {DFUCAST_SMP_GROUP_FLEET, DFUCAST_SMP_FLEET_RC_IMAGE,
 						 DFUCAST_SMP_RC_CORRUPT};
+static const struct gateway_refusal no_room = {DFUCAST_SMP_GROUP_FLEET, DFUCAST_SMP_FLEET_RC_MATCH,
+					       DFUCAST_SMP_RC_NO_MEMORY};
 
 /* ---- the default plan ---- */
 
@@ -38,6 +40,7 @@ void dfucast_gateway_plan_default(struct dfucast_gateway *gateway)
 	for (uint16_t i = 0; i < config->default_count; i++) {
 		config->targets[i] = config->defaults[i];
 		config->targets[i].told = DFUCAST_STATE_IDLE;
+		config->targets[i].match = 0;
 	}
 	gateway->target_count = config->default_count;
 	gateway->plan = config->plan;
@@ -52,7 +55,7 @@ void dfucast_gateway_plan_default(struct dfucast_gateway *gateway)
 	gateway->plan_has_sha = false;
 	gateway->plan_upgrade_only = config->plan.upgrade_only;
 	gateway->marked = false;
-	memset(gateway->matches, 0, sizeof(gateway->matches));
+	dfucast_gateway_match_clear(gateway);
 	dfucast_gateway_forget_upload(gateway);
 }
 
@@ -62,7 +65,7 @@ static bool take_image(struct dfucast_gateway *gateway, const struct dfucast_smp
 {
 	if ((plan->hash != NULL && plan->hash_bytes != 32 && plan->hash_bytes != 48 &&
 	     plan->hash_bytes != 64) ||
-	    (plan->sha != NULL && plan->sha_bytes != 32) || plan->board.length > sizeof(gateway->board) ||
+	    (plan->sha != NULL && plan->sha_bytes != 32) || plan->board.length > DFUCAST_BOARD_BYTES_MAX ||
 	    (plan->header != NULL &&
 	     (plan->header_bytes != DFUCAST_IMAGE_HEADER_BYTES || plan->image_bytes == 0))) {
 		return false;
@@ -75,15 +78,6 @@ static bool take_image(struct dfucast_gateway *gateway, const struct dfucast_smp
 	gateway->plan_has_sha = gateway->has_sha;
 	if (plan->hash != NULL) {
 		memcpy(gateway->hash, plan->hash, plan->hash_bytes);
-	}
-	if (plan->board.length != 0) {
-		memcpy(gateway->board, plan->board.text, plan->board.length);
-		gateway->matches[0] = (struct dfucast_match){
-		    .value = gateway->board,
-		    .key = DFUCAST_MATCH_BOARD,
-		    .flags = plan->board_must_be_told ? 0 : DFUCAST_MATCH_IF_TOLD,
-		    .bytes = (uint8_t)plan->board.length,
-		};
 	}
 	if (plan->sha != NULL) {
 		memcpy(gateway->sha, plan->sha, sizeof(gateway->sha));
@@ -184,6 +178,11 @@ static bool is_there_already(const struct dfucast_gateway *gateway,
 	return false;
 }
 
+static const struct gateway_refusal *refusal(enum gateway_match match)
+{
+	return match == GATEWAY_MATCH_OK ? NULL : match == GATEWAY_MATCH_BAD ? &bad_plan : &no_room;
+}
+
 /* @return NULL, or why a target is not taken */
 static const struct gateway_refusal *take_targets(struct dfucast_gateway *gateway,
 						  struct dfucast_smp_fleet_plan *plan)
@@ -199,14 +198,17 @@ static const struct gateway_refusal *take_targets(struct dfucast_gateway *gatewa
 			return &bad_plan;
 		}
 		memset(target, 0, sizeof(*target));
-		if (wanted.match.length != 0) {
-			return &bad_plan; /* not looked at yet: better refused than ignored */
-		}
 		if (port->resolve == NULL || !port->resolve(port->context, &wanted, target)) {
 			return &no_target;
 		}
 		if (is_there_already(gateway, target)) {
 			return &bad_plan;
+		}
+		const struct gateway_refusal *problem =
+		    refusal(dfucast_gateway_match_take_own(gateway, wanted.matches, &target->match));
+
+		if (problem != NULL) {
+			return problem;
 		}
 		gateway->target_count++;
 	}
@@ -225,7 +227,8 @@ static bool is_the_same_plan(struct dfucast_gateway *gateway, struct dfucast_smp
 		at = gateway->plan_again;
 	} else if (plan->mode != gateway->plan_mode || plan->flags != gateway->plan_flags ||
 		   plan->hash_bytes != gateway->plan.hash_bytes || plan->hash == NULL ||
-		   memcmp(plan->hash, gateway->hash, plan->hash_bytes) != 0) {
+		   memcmp(plan->hash, gateway->hash, plan->hash_bytes) != 0 ||
+		   !dfucast_gateway_match_is_plans(gateway, plan)) {
 		return false;
 	} else if (plan->targets.length == 0) {
 		for (; at < config->default_count && at < gateway->target_count; at++) {
@@ -243,7 +246,8 @@ static bool is_the_same_plan(struct dfucast_gateway *gateway, struct dfucast_smp
 
 		if (at == gateway->target_count || config->port->resolve == NULL ||
 		    !config->port->resolve(config->port->context, &wanted, &target) ||
-		    memcmp(target.address, config->targets[at].address, sizeof(target.address)) != 0) {
+		    memcmp(target.address, config->targets[at].address, sizeof(target.address)) != 0 ||
+		    !dfucast_gateway_match_is(gateway, config->targets[at].match, wanted.matches)) {
 			return false;
 		}
 		at++;
@@ -293,7 +297,7 @@ void dfucast_gateway_plan(struct dfucast_gateway *gateway, const uint8_t *body, 
 		}
 		problem = !take_values(gateway, &said)  ? &bad_plan
 			  : !take_image(gateway, &said) ? &bad_image
-							: NULL;
+							: refusal(dfucast_gateway_match_take(gateway, &said));
 	} else if (gateway->state != DFUCAST_SMP_FLEET_PLANNED || said.at != gateway->target_count) {
 		dfucast_gateway_refuse(gateway, wrong_state);
 		return;

@@ -96,11 +96,31 @@ static void begin_anew(struct dfucast_gateway *gateway, enum whom whom)
 			dfucast_cast_status(&gateway->cast, i, &status);
 		}
 		if (status.holds == DFUCAST_HOLDS_TRIAL) {
-			memset((uint8_t *)config->devices + (size_t)i * config->device_bytes, 0,
-			       config->device_bytes);
+			struct dfucast_update *device =
+			    (struct dfucast_update *)((uint8_t *)config->devices +
+						      (size_t)i * config->device_bytes);
+
+			memset(device, 0, config->device_bytes);
+			device->match = gateway->config.targets[i].match;
 			gateway->config.targets[i].told = DFUCAST_STATE_IDLE;
+			if (gateway->config.boards != NULL) {
+				gateway->config.boards[i].bytes = 0;
+			}
 		}
 	}
+}
+
+/* The plan's `told`. */
+static void keep_board(void *context, const void *device, const char *text, size_t length)
+{
+	struct dfucast_gateway *gateway = context;
+	const struct dfucast_cast_config *config = &gateway->config.cast;
+	size_t index =
+	    (size_t)((const uint8_t *)device - (const uint8_t *)config->devices) / config->device_bytes;
+	struct dfucast_gateway_board *board = &gateway->config.boards[index];
+
+	board->bytes = (uint8_t)gateway_min((uint32_t)length, sizeof(board->text));
+	memcpy(board->text, text, board->bytes);
 }
 
 static void init_cast(struct dfucast_gateway *gateway, enum whom whom)
@@ -110,10 +130,13 @@ static void init_cast(struct dfucast_gateway *gateway, enum whom whom)
 	DFUCAST_ASSERT(config.consumer == &dfucast_gateway_consumer);
 	memset(&gateway->boards, 0, sizeof(gateway->boards));
 	gateway->plan.matcher = &dfucast_update_matcher;
-	/* Where the plan names the board, each target is compared with that; else they are with each other. */
-	gateway->plan.matches = gateway->matches[0].bytes != 0 ? gateway->matches : NULL;
-	gateway->plan.boards =
-	    gateway->plan.matches == NULL && gateway->target_count > 1 ? &gateway->boards : NULL;
+	gateway->plan.matches = gateway->match;
+	gateway->plan.told = gateway->config.boards != NULL ? keep_board : NULL;
+	gateway->plan.told_context = gateway;
+	/* Where the plan names the boards, each target is compared with that; else they are with each other. */
+	gateway->plan.boards = gateway->target_count > 1 && !dfucast_gateway_match_names_boards(gateway)
+				   ? &gateway->boards
+				   : NULL;
 
 	config.plan = gateway;
 	config.image_bytes = gateway->image.length;

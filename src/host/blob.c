@@ -3,12 +3,14 @@
  * A plan as bytes, for a host that keeps it over a loss of power. Little endian, a fixed place for each value; the first
  * two bytes say that it is one, the third its layout.
  */
-#include <dfucast/host.h>
+#include "host_internal.h"
 #include <string.h>
 
 #define MAGIC_0 0xDFu
 #define MAGIC_1 0xCAu
 #define LAYOUT 2u
+#define LAYOUT_MATCH                                                                                         \
+	3u /* the same, of a plan with match lists: what does not know them must not go on without */
 
 #define NUMBERS_AT 8u
 #define HEADER_AT 56u
@@ -53,7 +55,7 @@ void dfucast_host_save(const struct dfucast_host *host, uint8_t blob[DFUCAST_HOS
 	memset(blob, 0, DFUCAST_HOST_BLOB_BYTES);
 	blob[0] = MAGIC_0;
 	blob[1] = MAGIC_1;
-	blob[2] = LAYOUT;
+	blob[2] = plan->match_is_due || dfucast_host_has_match(&host->config) ? LAYOUT_MATCH : LAYOUT;
 	blob[3] = (uint8_t)plan->hash_bytes;
 	blob[4] = (uint8_t)host->config.target_count;
 	blob[5] = (uint8_t)(host->config.target_count >> 8);
@@ -74,7 +76,7 @@ bool dfucast_host_restore(const uint8_t blob[DFUCAST_HOST_BLOB_BYTES], struct df
 {
 	uint32_t numbers[12];
 
-	if (blob[0] != MAGIC_0 || blob[1] != MAGIC_1 || blob[2] != LAYOUT ||
+	if (blob[0] != MAGIC_0 || blob[1] != MAGIC_1 || (blob[2] != LAYOUT && blob[2] != LAYOUT_MATCH) ||
 	    get(blob + SUM_AT) != sum(blob)) {
 		return false;
 	}
@@ -102,6 +104,7 @@ bool dfucast_host_restore(const uint8_t blob[DFUCAST_HOST_BLOB_BYTES], struct df
 	    .hash_bytes = blob[3],
 	    .board = {(const char *)blob + BOARD_AT + 1, blob[BOARD_AT]},
 	    .board_must_be_told = blob[6] != 0,
+	    .match_is_due = blob[2] == LAYOUT_MATCH,
 	};
 	*target_count = (uint16_t)(blob[4] | blob[5] << 8);
 	return true;

@@ -4,7 +4,7 @@
  * an answer is sent again as it was: the gateway answers it once. A gateway that started anew is noticed by its boot_id
  * and given the plan again; devices go on from what they hold.
  */
-#include <dfucast/host.h>
+#include "host_internal.h"
 #include <string.h>
 
 #define RESTARTS_MAX 16u
@@ -222,10 +222,25 @@ static void report(struct dfucast_host *host)
 	send_read(host, REQUEST_REPORT, DFUCAST_SMP_FLEET_REPORT, 0);
 }
 
+bool dfucast_host_has_match(const struct dfucast_host_config *config)
+{
+	bool has = config->plan->match != NULL;
+
+	for (uint16_t i = 0; i < config->target_count && !has; i++) {
+		has = config->targets[i].match != NULL;
+	}
+	return has;
+}
+
 void dfucast_host_start(struct dfucast_host *host, uint32_t now)
 {
 	DFUCAST_ASSERT(host->state == DFUCAST_HOST_IDLE);
 	host->poll_at_ms = now;
+	if (host->config.plan->match_is_due && !dfucast_host_has_match(&host->config)) {
+		fail(host, DFUCAST_ERR_ARGUMENT,
+		     NULL); /* without them devices would be touched that are not meant */
+		return;
+	}
 	ask(host);
 }
 
@@ -319,6 +334,14 @@ static void capabilities_answer(struct dfucast_host *host, const uint8_t *body, 
 	}
 	if (said.protocol != DFUCAST_SMP_FLEET_PROTOCOL) {
 		fail(host, DFUCAST_ERR_NOT_SUPPORTED, NULL);
+		return;
+	}
+	if (said.match_bytes == 0 && dfucast_host_has_match(&host->config)) {
+		/* It would pass over what it does not know, or take it for something else. */
+		const struct dfucast_smp_error unknown = {.group = DFUCAST_SMP_GROUP_FLEET,
+							  .rc = DFUCAST_SMP_FLEET_RC_MATCH};
+
+		fail(host, DFUCAST_ERR_NOT_SUPPORTED, &unknown);
 		return;
 	}
 	bool same = said.hash != NULL && said.hash_bytes == host->config.plan->hash_bytes &&

@@ -236,6 +236,14 @@ int dfucast_smp_body_number(struct dfucast_smp_text *list, uint32_t *value)
 	return item_take(list, &any_number, value) ? 0 : DFUCAST_ERR_MALFORMED;
 }
 
+int dfucast_smp_body_string(struct dfucast_smp_text *list, enum dfucast_smp_kind kind,
+			    struct dfucast_smp_text *value)
+{
+	const struct dfucast_smp_field any_string = {.kind = (uint8_t)kind};
+
+	return item_take(list, &any_string, value) ? 0 : DFUCAST_ERR_MALFORMED;
+}
+
 int dfucast_smp_body_named(struct dfucast_smp_text *map, struct dfucast_smp_text *name,
 			   const struct dfucast_smp_schema *schema, void *result)
 {

@@ -142,6 +142,10 @@ int dfucast_smp_body_element(struct dfucast_smp_text *list, const struct dfucast
 /** Takes the next element off a list's content (which must not be empty), an unsigned number. @return 0 or MALFORMED */
 int dfucast_smp_body_number(struct dfucast_smp_text *list, uint32_t *value);
 
+/** The same for a text, or with DFUCAST_SMP_KIND_BYTES for bytes. */
+int dfucast_smp_body_string(struct dfucast_smp_text *list, enum dfucast_smp_kind kind,
+			    struct dfucast_smp_text *value);
+
 /** Takes the next key and value off a map's content (which must not be empty): text to map. As above. */
 int dfucast_smp_body_named(struct dfucast_smp_text *map, struct dfucast_smp_text *name,
 			   const struct dfucast_smp_schema *schema, void *result);

@@ -145,7 +145,8 @@ static const char fleet_names[] = "FLEET_OK\0"
 				  "FLEET_IMAGE\0"
 				  "FLEET_UNREACHABLE\0"
 				  "FLEET_HOST_BYTES\0"
-				  "FLEET_NOBODY\0";
+				  "FLEET_NOBODY\0"
+				  "FLEET_MATCH\0";
 
 #define GROUP_TRANSPORT 11u
 

@@ -256,6 +256,7 @@ bool dfucast_smp_fleet_page_report(struct dfucast_smp_page *page, const struct d
 	write_int_unless_0(&writer, "rssi", from->rssi);
 	write_text_if(&writer, "before", from->before);
 	write_text_if(&writer, "after", from->after);
+	write_text_if(&writer, "board", from->board);
 	write_true(&writer, "skipped", from->skipped_upload);
 	write_true(&writer, "unproven", from->revert_unproven);
 	write_true(&writer, "unsized", from->slot_unknown);
@@ -281,6 +282,7 @@ static const struct dfucast_smp_field report_fields[] = {
     DFUCAST_SMP_FIELD_INT(dfucast_smp_fleet_report, "rssi", rssi),
     DFUCAST_SMP_FIELD_TEXT(dfucast_smp_fleet_report, "before", before),
     DFUCAST_SMP_FIELD_TEXT(dfucast_smp_fleet_report, "after", after),
+    DFUCAST_SMP_FIELD_TEXT(dfucast_smp_fleet_report, "board", board),
     DFUCAST_SMP_FIELD_BOOL(dfucast_smp_fleet_report, "skipped", skipped_upload),
     DFUCAST_SMP_FIELD_BOOL(dfucast_smp_fleet_report, "unproven", revert_unproven),
     DFUCAST_SMP_FIELD_BOOL(dfucast_smp_fleet_report, "unsized", slot_unknown),

@@ -7,6 +7,7 @@
 #include "write.h"
 
 #include <dfucast/smp_fleet.h>
+#include <string.h>
 
 static struct dfucast_smp_header request_header(struct dfucast_smp_id id, enum dfucast_smp_op op,
 						enum dfucast_smp_fleet_command command)
@@ -50,7 +51,7 @@ int dfucast_smp_fleet_capabilities_encode(uint8_t *frame, size_t capacity, struc
 struct capabilities {
 	struct dfucast_smp_text version;
 	struct dfucast_smp_text hash;
-	uint32_t protocol, boot_id, links, links_free, ring, targets, targets_max, state;
+	uint32_t protocol, boot_id, links, links_free, ring, targets, targets_max, state, match;
 	bool forward_only;
 };
 
@@ -66,6 +67,7 @@ static const struct dfucast_smp_field capabilities_fields[] = {
     DFUCAST_SMP_FIELD_UINT(capabilities, "state", state),
     DFUCAST_SMP_FIELD_BYTES(capabilities, "hash", hash),
     {"forward", DFUCAST_SMP_KIND_BOOL, 1, offsetof(struct capabilities, forward_only)},
+    DFUCAST_SMP_FIELD_UINT(capabilities, "match", match),
 };
 DFUCAST_SMP_SCHEMA(capabilities, struct capabilities);
 
@@ -91,6 +93,7 @@ int dfucast_smp_fleet_capabilities_answer(uint8_t *frame, size_t capacity,
 	if (from->forward_only) {
 		dfucast_smp_write_bool(&writer, "forward", true);
 	}
+	dfucast_smp_write_uint_unless_0(&writer, "match", from->match_bytes);
 	return dfucast_smp_write_answer(&writer, request);
 }
 
@@ -115,9 +118,136 @@ int dfucast_smp_fleet_capabilities_decode(const uint8_t *body, size_t length, st
 	    .targets = said.targets,
 	    .targets_max = said.targets_max,
 	    .state = said.state,
+	    .match_bytes = said.match,
 	    .forward_only = said.forward_only,
 	};
 	return 0;
+}
+
+/* ---- match lists: key, flags and value of each line, one after the other --------------------------------------- */
+
+/* A range on the wire: both bounds, each as in an image's header. */
+#define BOUND_BYTES 8u
+#define RANGE_BYTES (2u * BOUND_BYTES)
+
+#define TEXT_FLAGS ((uint32_t)(DFUCAST_MATCH_PREFIX | DFUCAST_MATCH_IF_TOLD))
+#define RANGE_FLAGS                                                                                          \
+	((uint32_t)(DFUCAST_MATCH_LOW | DFUCAST_MATCH_LOW_OPEN | DFUCAST_MATCH_HIGH |                        \
+		    DFUCAST_MATCH_HIGH_OPEN | DFUCAST_MATCH_LOW_BUILD | DFUCAST_MATCH_HIGH_BUILD))
+
+static void put_bound(uint8_t *bytes, const struct dfucast_version *version)
+{
+	bytes[0] = version->major;
+	bytes[1] = version->minor;
+	bytes[2] = (uint8_t)version->revision;
+	bytes[3] = (uint8_t)(version->revision >> 8);
+	for (unsigned int i = 0; i < 4; i++) {
+		bytes[4 + i] = (uint8_t)(version->build >> (8u * i));
+	}
+}
+
+static struct dfucast_version get_bound(const char *text)
+{
+	const uint8_t *bytes = (const uint8_t *)text;
+
+	return (struct dfucast_version){
+	    .major = bytes[0],
+	    .minor = bytes[1],
+	    .revision = (uint16_t)(bytes[2] | bytes[3] << 8),
+	    .build = (uint32_t)bytes[4] | (uint32_t)bytes[5] << 8 | (uint32_t)bytes[6] << 16 |
+		     (uint32_t)bytes[7] << 24,
+	};
+}
+
+static void write_match(struct dfucast_smp_writer *writer, const struct dfucast_match *line)
+{
+	if (line == NULL || line->key == DFUCAST_MATCH_END) {
+		return;
+	}
+	dfucast_smp_write_list(writer, "match");
+	for (; line->key != DFUCAST_MATCH_END && !writer->is_full; line++) {
+		const struct dfucast_smp_text text = {line->value, line->bytes};
+		uint8_t range[RANGE_BYTES] = {0};
+
+		dfucast_smp_write_uint(writer, NULL, line->key);
+		dfucast_smp_write_uint(writer, NULL, line->flags);
+		if (line->key == DFUCAST_MATCH_RUNNING) {
+			const struct dfucast_version *bounds = line->value;
+
+			/* A bound that is not there is 0, whatever the caller's memory has. */
+			if (line->flags & DFUCAST_MATCH_LOW) {
+				put_bound(range, &bounds[0]);
+			}
+			if (line->flags & DFUCAST_MATCH_HIGH) {
+				put_bound(range + BOUND_BYTES, &bounds[1]);
+			}
+			dfucast_smp_write_bytes(writer, NULL, range, sizeof(range));
+		} else if (line->key == DFUCAST_MATCH_HASH) {
+			dfucast_smp_write_bytes(writer, NULL, line->value, line->bytes);
+		} else {
+			dfucast_smp_write_text(writer, NULL, text);
+		}
+	}
+	dfucast_smp_write_end(writer);
+}
+
+/* Flags that say something about a bound that is not there are refused with those that nobody knows. */
+static bool range_makes_sense(uint32_t flags)
+{
+	return (flags & ~RANGE_FLAGS) == 0 && (flags & (DFUCAST_MATCH_LOW | DFUCAST_MATCH_HIGH)) != 0 &&
+	       ((flags & DFUCAST_MATCH_LOW) != 0 ||
+		(flags & (DFUCAST_MATCH_LOW_OPEN | DFUCAST_MATCH_LOW_BUILD)) == 0) &&
+	       ((flags & DFUCAST_MATCH_HIGH) != 0 ||
+		(flags & (DFUCAST_MATCH_HIGH_OPEN | DFUCAST_MATCH_HIGH_BUILD)) == 0);
+}
+
+static bool line_makes_sense(uint32_t key, uint32_t flags, size_t bytes)
+{
+	switch (key) {
+	case DFUCAST_MATCH_BOARD:
+	case DFUCAST_MATCH_NAME:
+		/* Nothing as a whole text fits nobody; as a prefix, whoever tells. */
+		return (flags & ~TEXT_FLAGS) == 0 && bytes <= DFUCAST_MATCH_TEXT_BYTES_MAX &&
+		       (bytes > 0 || (flags & DFUCAST_MATCH_PREFIX) != 0);
+	case DFUCAST_MATCH_RUNNING:
+		return bytes == RANGE_BYTES && range_makes_sense(flags);
+	default:
+		return flags == 0 && bytes > 0 && bytes <= DFUCAST_MATCH_HASH_BYTES_MAX;
+	}
+}
+
+int dfucast_smp_fleet_match_next(struct dfucast_smp_text *from, struct dfucast_match *line,
+				 struct dfucast_version range[2])
+{
+	struct dfucast_smp_text value;
+	uint32_t key;
+	uint32_t flags;
+
+	if (from->length == 0) {
+		return 0;
+	}
+	if (dfucast_smp_body_number(from, &key) != 0 || key == DFUCAST_MATCH_END ||
+	    key > DFUCAST_MATCH_HASH || dfucast_smp_body_number(from, &flags) != 0 ||
+	    dfucast_smp_body_string(
+		from, key <= DFUCAST_MATCH_NAME ? DFUCAST_SMP_KIND_TEXT : DFUCAST_SMP_KIND_BYTES, &value) !=
+		0 ||
+	    !line_makes_sense(key, flags, value.length)) {
+		return DFUCAST_ERR_MALFORMED;
+	}
+	*line = (struct dfucast_match){.value = value.text, .key = (uint8_t)key, .flags = (uint8_t)flags};
+	if (key == DFUCAST_MATCH_RUNNING) {
+		memset(range, 0, 2 * sizeof(*range));
+		if (flags & DFUCAST_MATCH_LOW) {
+			range[0] = get_bound(value.text);
+		}
+		if (flags & DFUCAST_MATCH_HIGH) {
+			range[1] = get_bound(value.text + BOUND_BYTES);
+		}
+		line->value = range;
+	} else {
+		line->bytes = (uint8_t)value.length;
+	}
+	return 1;
 }
 
 /* ---- plan --------------------------------------------------------------------------------------------------- */
@@ -148,9 +278,7 @@ static void write_target(struct dfucast_smp_writer *writer, const struct dfucast
 {
 	dfucast_smp_write_map(writer, NULL);
 	dfucast_smp_write_text(writer, "id", target->id);
-	if (target->match.length != 0) {
-		dfucast_smp_write_text(writer, "match", target->match);
-	}
+	write_match(writer, target->match);
 	if (target->passkey != DFUCAST_SMP_FLEET_NO_PASSKEY) {
 		dfucast_smp_write_uint(writer, "passkey", target->passkey);
 	}
@@ -190,6 +318,7 @@ int dfucast_smp_fleet_plan_encode(uint8_t *frame, size_t capacity, struct dfucas
 			dfucast_smp_write_uint(&writer, "canary", 0);
 		}
 		write_image(&writer, plan);
+		write_match(&writer, plan->match);
 	}
 	dfucast_smp_write_list(&writer, "targets");
 	for (*written = 0; *written < count; ++*written) {
@@ -208,6 +337,7 @@ int dfucast_smp_fleet_plan_encode(uint8_t *frame, size_t capacity, struct dfucas
 
 struct plan {
 	struct dfucast_smp_text targets;
+	struct dfucast_smp_text matches;
 	struct dfucast_smp_text image;
 	uint32_t at, mode, flags, barrier, canary, max_failed, gather, wait, soak, passes_max, host_bytes_max,
 	    slot;
@@ -228,6 +358,7 @@ static const struct dfucast_smp_field plan_fields[] = {
     DFUCAST_SMP_FIELD_UINT(plan, "slot", slot),
     {"image", DFUCAST_SMP_KIND_MAP, 0, offsetof(struct plan, image)},
     {"targets", DFUCAST_SMP_KIND_LIST, 0, offsetof(struct plan, targets)},
+    {"match", DFUCAST_SMP_KIND_LIST, 0, offsetof(struct plan, matches)},
 };
 DFUCAST_SMP_SCHEMA(plan, struct plan);
 enum { FOUND_CANARY = 1 << 4 };
@@ -286,13 +417,14 @@ int dfucast_smp_fleet_plan_decode(const uint8_t *body, size_t length, struct dfu
 	    .sha_bytes = (uint16_t)picture.sha.length,
 	    .board = picture.board,
 	    .board_must_be_told = picture.told,
+	    .matches = said.matches,
 	    .targets = said.targets,
 	};
 	return 0;
 }
 
 struct target {
-	struct dfucast_smp_text id, match;
+	struct dfucast_smp_text id, matches;
 	uint32_t passkey;
 };
 
@@ -300,7 +432,7 @@ enum { FOUND_ID = 1 << 0, FOUND_PASSKEY = 1 << 2 };
 
 static const struct dfucast_smp_field target_fields[] = {
     DFUCAST_SMP_FIELD_TEXT(target, "id", id),
-    DFUCAST_SMP_FIELD_TEXT(target, "match", match),
+    {"match", DFUCAST_SMP_KIND_LIST, 0, offsetof(struct target, matches)},
     DFUCAST_SMP_FIELD_UINT(target, "passkey", passkey),
 };
 DFUCAST_SMP_SCHEMA(target, struct target);
@@ -318,7 +450,8 @@ int dfucast_smp_fleet_target_next(struct dfucast_smp_fleet_plan *from, struct df
 		return DFUCAST_ERR_MALFORMED;
 	}
 	to->id = said.id;
-	to->match = said.match;
+	to->match = NULL;
+	to->matches = said.matches;
 	to->passkey = (found & FOUND_PASSKEY) != 0 ? said.passkey : DFUCAST_SMP_FLEET_NO_PASSKEY;
 	return 1;
 }

@@ -286,7 +286,7 @@ def test_via_says_what_is_wrong(gateway, dfucast, native, image, tmp_path):
     assert unknown.code == 3 and unknown.of("error")[0]["rc"] == 1, unknown
     assert dfucast("update", image, *via, "--window", "2").code == 1
     assert dfucast("update", image, *via, "--image", "2").code == 1
-    assert dfucast("update", image, *via, "--match", "name=x").code == 1
+    assert dfucast("update", image, *via, "--match", "colour=x").code == 1
     assert dfucast("update", image, *via, "--to", "0", "--to", "0").code == 1
     assert dfucast("update", image, *via, "--barrier", "3").code == 1
     bad = tmp_path / "bad.bin"

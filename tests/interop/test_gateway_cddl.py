@@ -63,6 +63,10 @@ def test_the_validator_can_say_no(types):
         types["plan-request"].validate_str(cbor2.dumps({"at": 0, "flags": "none", "targets": []}))
     with pytest.raises(Exception):
         types["status-answer"].validate_str(cbor2.dumps({"s": [1, 2], "c": []}))
+    for bad in ([1, 0], [1, 0, "a", 2], [5, 0, "a"], ["board", 0, "a"], [1, 256, "a"], [1, 0, 7]):
+        with pytest.raises(Exception):
+            types["plan-request"].validate_str(cbor2.dumps({"at": 0, "targets": [{"id": "0", "match": bad}]}))
+    types["plan-request"].validate_str(cbor2.dumps({"at": 0, "match": [1, 0, "a", 4, 0, b"b"], "targets": []}))
 
 
 def test_messages_of_an_update(types, dfucast, dfucast_start, shipped_image, tmp_path):
@@ -74,7 +78,8 @@ def test_messages_of_an_update(types, dfucast, dfucast_start, shipped_image, tmp
     assert dfucast("scan", "--via", target, "--trace", pcap).code == 0
     seen = {type_name(f.command, f.op & 1): f for f in messages(pcap)}
     for words in (["echo", "0", "hello", "--via", target, "--trace", pcap],
-                  ["update", image, "--via", target, "--trace", pcap]):  # fmt: skip
+                  ["update", image, "--via", target, "--trace", pcap, "--match", "running=<2.0.0", "--match", "board=nrf*",
+                   "--match", "name=*"]):  # fmt: skip
         assert dfucast(*words, timeout=180).code == (3 if words[0] == "update" else 0)
         for frame in messages(pcap):
             body, name = frame.body, type_name(frame.command, frame.op & 1)
@@ -90,5 +95,7 @@ def test_messages_of_an_update(types, dfucast, dfucast_start, shipped_image, tmp
             types[type_name(command, True)].validate_obj(answer)
             seen[type_name(command, True)] = answer
     gateway.interrupt()
+    assert len(seen["plan-request"].body["match"]) == 3 * 3 and seen["capabilities-answer"].body["match"] > 1000
+    assert seen["report-answer"]["targets"][0]["board"].startswith("nrf")
     wanted = {type_name(command, is_answer) for command in range(12) for is_answer in (False, True)}
     assert wanted == set(seen), wanted ^ set(seen)

@@ -162,6 +162,30 @@ def test_some_of_them(fleet, gateway, dfucast, tmp_path):
     assert [fleet[1].read_flash(), fleet[3].read_flash()] == others
 
 
+def test_match_lists(fleet, gateway, dfucast, tmp_path):
+    """Whom a target file's match= does not mean is asked and left alone: its flash is what it was."""
+    path, image, version = fleet.image(tmp_path)
+    one = gateway()
+    others = [fleet[1].read_flash(), fleet[3].read_flash()]
+    lines = tmp_path / "fleet.txt"
+    lines.write_text("uart1 label=kitchen match=board=qemu_cortex_m0*\nuart2 label=hall match=board=nrf52840dk*\n"
+                     f"uart3 match=running=<{version}\nuart4 label=cellar match=running=>={version},<100.0.0\n")  # fmt: skip
+    result = dfucast("update", path, "--json", "--via", one.target, "--to", f"@{lines}", "--match",
+                     "board=qemu_cortex_m0/nrf51822", timeout=180)  # fmt: skip
+    assert result.code == 3 and result.summary["done"] == 2 and result.summary["skipped"] == 2, result
+    ends = [result.final(f"uart{n}") for n in range(1, 5)]
+    assert [e["label"] for e in ends] == ["kitchen", "hall", "", "cellar"], ends
+    assert [e.get("error") for e in ends] == [None, "wrong_board", None, "no_match"], ends
+    # More than it has room for: 512 bytes.
+    many = [w for i in range(6) for w in ("--match", f"name={'x' * 90}{i}")]
+    refused = dfucast("update", path, "--json", "--via", one.target, "--to", "uart1", *many)
+    assert refused.code == 3 and refused.of("error")[0]["rc_name"] == "FLEET_MATCH", refused
+    one.stop()
+    for board in (fleet[0], fleet[2]):
+        assert_runs(board, image, version)
+    assert [fleet[1].read_flash(), fleet[3].read_flash()] == others
+
+
 def test_a_board_that_falls_behind(fleet, gateway, dfucast_start, tmp_path):
     """One board stands still for some seconds, in mid-stream, with a window of 8 KiB: the others go on, the host is called
     back, and the one is caught up in a further pass."""

@@ -349,6 +349,12 @@ bool gateway_sim_command(struct gateway_sim *sim, enum dfucast_smp_fleet_command
 
 bool gateway_sim_plan(struct gateway_sim *sim, struct dfucast_smp_fleet_plan *plan, uint16_t count)
 {
+	return gateway_sim_plan_own(sim, plan, NULL, count);
+}
+
+bool gateway_sim_plan_own(struct gateway_sim *sim, struct dfucast_smp_fleet_plan *plan,
+			  const struct dfucast_match *const *own, uint16_t count)
+{
 	static char names[GATEWAY_SIM_TARGETS_MAX][6];
 	struct dfucast_smp_fleet_target targets[GATEWAY_SIM_TARGETS_MAX];
 	uint8_t frame[GATEWAY_SIM_FRAME_BYTES];
@@ -357,11 +363,12 @@ bool gateway_sim_plan(struct gateway_sim *sim, struct dfucast_smp_fleet_plan *pl
 		int length = snprintf(names[i], sizeof(names[i]), "%u", i);
 
 		targets[i] = (struct dfucast_smp_fleet_target){.id = {names[i], (size_t)length},
+							       .match = own != NULL ? own[i] : NULL,
 							       .passkey = DFUCAST_SMP_FLEET_NO_PASSKEY};
 	}
 	for (plan->at = 0; plan->at < count;) {
 		size_t written;
-		int length = dfucast_smp_fleet_plan_encode(frame, sizeof(frame), id_of(sim), plan,
+		int length = dfucast_smp_fleet_plan_encode(frame, sim->frame_bytes, id_of(sim), plan,
 							   targets + plan->at, count - plan->at, &written);
 
 		if (length < 0 || written == 0 || !gateway_sim_request(sim, frame, (size_t)length) ||

@@ -91,6 +91,9 @@ bool gateway_sim_confirm(struct gateway_sim *sim);
 bool gateway_sim_command(struct gateway_sim *sim, enum dfucast_smp_fleet_command command);
 /** A plan for targets "0" … "count-1". @return false: refused */
 bool gateway_sim_plan(struct gateway_sim *sim, struct dfucast_smp_fleet_plan *plan, uint16_t count);
+/** The same, each with a list of its own; NULL: without one. */
+bool gateway_sim_plan_own(struct gateway_sim *sim, struct dfucast_smp_fleet_plan *plan,
+			  const struct dfucast_match *const *own, uint16_t count);
 /** Relays a frame to target @p index. @return true: the target answered, and *inner is its frame */
 bool gateway_sim_relay(struct gateway_sim *sim, uint16_t index, const uint8_t *frame, size_t length,
 		       const uint8_t **inner, size_t *inner_bytes);

@@ -399,7 +399,64 @@ static void test_blob(void **state)
 	world_free(world);
 }
 
+static const struct dfucast_match is_nrf[] = {
+    {.key = DFUCAST_MATCH_BOARD, .value = "nrf52840dk/nrf52840", .bytes = 19}, {.key = DFUCAST_MATCH_END}};
+
+/* The lists are not in the blob, but that there were some is: without them nobody is updated. */
+static void test_blob_and_match(void **state)
+{
+	(void)state;
+	for (unsigned int own = 0; own < 2; own++) {
+		struct world *world = world_new("n=3&board=nrf52840dk/nrf52840,thingy53", 3);
+		uint8_t blob[DFUCAST_HOST_BLOB_BYTES];
+		uint8_t again[DFUCAST_HOST_BLOB_BYTES];
+		uint16_t count;
+
+		world->plan.match = own ? NULL : is_nrf;
+		world->targets[1].match = own ? is_nrf : NULL;
+		dfucast_host_save(&world->host, blob);
+		world->targets[1].match = NULL;
+		assert_true(dfucast_host_restore(blob, &world->plan, &count));
+		assert_true(world->plan.match_is_due);
+		host_begin(world);
+		assert_int_equal(world->host.state, DFUCAST_HOST_FAILED);
+		assert_int_equal(dfucast_host_outcome(&world->host).err, DFUCAST_ERR_ARGUMENT);
+		/* One that has not given them again either is saved as it was. */
+		dfucast_host_save(&world->host, again);
+		assert_true(dfucast_host_restore(again, &world->plan, &count));
+		assert_true(world->plan.match_is_due);
+		world->plan.match = is_nrf;
+		host_begin(world);
+		until_over(world, 600000);
+		assert_int_equal(world->host.state, DFUCAST_HOST_DONE);
+		assert_int_equal(world->reported[0], DFUCAST_STATE_DONE);
+		assert_int_equal(world->reported[1], DFUCAST_STATE_SKIPPED);
+		assert_int_equal(world->reported[2], DFUCAST_STATE_DONE);
+		world_free(world);
+	}
+}
+
 /* ---- how it fails ---- */
+
+/* A gateway that is older than match lists is not sent any: it would refuse them at best. */
+static void test_gateway_without_match(void **state)
+{
+	(void)state;
+	for (unsigned int own = 0; own < 2; own++) {
+		struct world *world = world_new("n=2", 2);
+
+		world->sim->gateway.match_bytes = 0;
+		world->plan.match = own ? NULL : is_nrf;
+		world->targets[1].match = own ? is_nrf : NULL;
+		until_over(world, 600000);
+		assert_int_equal(world->host.state, DFUCAST_HOST_FAILED);
+		assert_int_equal(dfucast_host_outcome(&world->host).err, DFUCAST_ERR_NOT_SUPPORTED);
+		assert_int_equal(dfucast_host_outcome(&world->host).group, DFUCAST_SMP_GROUP_FLEET);
+		assert_int_equal(dfucast_host_outcome(&world->host).rc, DFUCAST_SMP_FLEET_RC_MATCH);
+		assert_int_equal(world->sim->gateway.state, DFUCAST_SMP_FLEET_IDLE);
+		world_free(world);
+	}
+}
 
 static void test_no_gateway(void **state)
 {
@@ -620,6 +677,8 @@ int main(void)
 	    cmocka_unit_test(test_power_fails_in_each_state),
 	    cmocka_unit_test(test_device_power_fails),
 	    cmocka_unit_test(test_blob),
+	    cmocka_unit_test(test_blob_and_match),
+	    cmocka_unit_test(test_gateway_without_match),
 	    cmocka_unit_test(test_no_gateway),
 	    cmocka_unit_test(test_silence),
 	    cmocka_unit_test(test_unknown_target),
