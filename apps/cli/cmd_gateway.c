@@ -452,6 +452,8 @@ static void interrupted(void *context)
 {
 	struct gateway_job *job = context;
 
+	bool open = job->gateway.state == DFUCAST_SMP_FLEET_OPEN;
+
 	if (job->finished) {
 		return;
 	}
@@ -459,6 +461,9 @@ static void interrupted(void *context)
 	dfucast_gateway_run(&job->gateway, gateway_now(job));
 	job->cli.interrupted = true;
 	gateway_changed(job);
+	if (open) {
+		gateway_left(job);
+	}
 	finish(job);
 }
 

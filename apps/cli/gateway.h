@@ -77,6 +77,9 @@ uint32_t gateway_now(const struct gateway_job *job);
 /* After every event: tells what is new, sends the answer that is ready. */
 void gateway_changed(struct gateway_job *job);
 
+/* Interrupted in the middle of an update: what each device holds, and the command that confirms those on trial. */
+void gateway_left(const struct gateway_job *job);
+
 /* Each: begins to serve devices; serves what a frame of the host led to; ends. */
 int gateway_links_start(struct gateway_job *job);
 void gateway_links_serve(struct gateway_job *job);

@@ -549,7 +549,9 @@ static void plain_left(const struct update_job *job)
 
 		if (stopped || trial) {
 			fprintf(stderr, "%s: %s.\n", update_target_name(job, i),
-				update_holds_words(status.holds));
+				status.outcome.err == DFUCAST_ERR_LINK_LOST && job->via != NULL
+				    ? "has not been heard of since the gateway fell silent"
+				    : update_holds_words(status.holds));
 		}
 		if (job->sim != NULL) {
 			continue; /* gone with this run: nothing to run next */

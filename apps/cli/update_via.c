@@ -452,6 +452,31 @@ static int failure(struct update_via *via)
 	return outcome.err == DFUCAST_ERR_REFUSED ? CLI_EXIT_TARGET : CLI_EXIT_RADIO;
 }
 
+/* The gateway does not answer any more in the middle of an update: what became of the devices is not known here. */
+static void end_unheard(struct update_via *via)
+{
+	struct update_job *job = via->job;
+	bool any = false;
+
+	for (size_t i = 0; i < job->targets.count; i++) {
+		struct dfucast_status *status = &via->statuses[i];
+
+		if (status->state == DFUCAST_STATE_IDLE ||
+		    dfucast_state_is_final((enum dfucast_state)status->state)) {
+			continue;
+		}
+		any = true;
+		status->state = DFUCAST_STATE_FAILED;
+		status->holds = DFUCAST_HOLDS_UNKNOWN;
+		status->outcome.err = DFUCAST_ERR_LINK_LOST;
+		snprintf(job->ways[i].why, sizeof(job->ways[i].why), "the gateway does not answer");
+	}
+	if (any && job->dry == NULL) {
+		update_report_changes(job);
+		(void)update_report_end(job);
+	}
+}
+
 int update_via_run(struct update_job *job)
 {
 	struct update_via *via = job->via;
@@ -475,7 +500,13 @@ int update_via_run(struct update_job *job)
 	if (job->cli.interrupted && !via->began) {
 		return CLI_EXIT_INTERRUPTED;
 	}
-	return via->unreachable || via->host.state == DFUCAST_HOST_FAILED ? failure(via) : CLI_EXIT_OK;
+	if (!via->unreachable && via->host.state != DFUCAST_HOST_FAILED) {
+		return CLI_EXIT_OK;
+	}
+	if (via->unreachable || dfucast_host_outcome(&via->host).err == DFUCAST_ERR_UNREACHABLE) {
+		end_unheard(via);
+	}
+	return failure(via);
 }
 
 double update_via_wire_s(const struct update_job *job)

@@ -279,6 +279,48 @@ def test_via_gateway_killed_in_any_state(dfucast, dfucast_start, image):
         assert runs["version"] == "1.7.0" and runs["confirmed"], runs
 
 
+@pytest.fixture
+def two_behind(dfucast_start):
+    """Two devices on sockets, and a gateway to them."""
+    devices = []
+    for _ in range(2):
+        words = ("--udp", free_port(socket.SOCK_DGRAM), "--sim", "swap_ms=1000&boot_ms=100")
+        devices.append(dfucast_start("sim", "serve", "--json", *words).wait_event("serving")["target"])
+    words = ("--host", f"tcp:127.0.0.1:{free_port(socket.SOCK_STREAM)}", *(w for d in devices for w in ("--to", d)))
+    running = dfucast_start("gateway", "--json", *words)
+    return devices, running, running.wait_event("serving")["target"]
+
+
+def test_gateway_interrupted_names_what_devices_hold(dfucast, dfucast_start, two_behind, image):
+    devices, running, target = two_behind
+    tool = dfucast_start("update", image, "--json", "--canary", "0", "--soak", "60", "--via", target)
+    for device in devices:
+        tool.wait_event("target", state="soaking", target=device)
+    running.interrupt()
+    result = running.finish(20)
+    assert result.code == 130, result
+    for device in devices:
+        assert f"{device}: runs the image on trial" in result.err, result
+        assert f"to keep it: dfucast image confirm {device}\n" in result.err, result
+        assert dfucast("image", "confirm", device).code == 0
+    tool.interrupt()
+    assert tool.finish(60).code == 130
+
+
+def test_via_a_gateway_that_falls_silent_for_good(dfucast_start, two_behind, image):
+    """Each device has a last word, and there is a summary: no script must wait for it."""
+    devices, running, target = two_behind
+    tool = dfucast_start("update", image, "--json", "--canary", "0", "--soak", "60", "--via", target)
+    tool.wait_event("target", state="soaking", target=devices[0])
+    running.kill()
+    result = tool.finish(120)
+    assert result.code == 4 and result.summary["failed"] == 2, result
+    for device in devices:
+        last = result.final(device)
+        assert (last["error"], last["holds"], last["why"]) == ("link_lost", "unknown", "the gateway does not answer"), last
+        assert f"dfucast image list {device} --via {target}\n" in result.err, result
+
+
 def test_via_says_what_is_wrong(gateway, dfucast, native, image, tmp_path):
     running, port = gateway("--radio", "sim:2")
     via = ("--via", f"serial:{port}")
