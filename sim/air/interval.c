@@ -23,13 +23,32 @@ struct upload {
 	uint64_t left_ns[3];
 	uint64_t server_ns;
 	uint64_t image_ns; /* the whole image over the UART */
+	uint64_t event_ns; /* the present event's begin */
 	uint32_t pages;    /* erased */
+	uint32_t buffered; /* words, as in server.h */
 	uint32_t pdu;      /* of `sending` */
-	uint32_t sent, served, answered, credited;
+	uint32_t sent, served, answered, acked, credited;
 	bool working;
 };
 
-static void take(struct upload *u)
+/* As take_flash() of server.c. */
+static void take_flash(struct upload *u, uint32_t pages, uint64_t now)
+{
+	const struct sim_air_parameters *p = u->p;
+	uint32_t block = p->flash_block / 4u;
+	uint32_t words = (u->buffered + (u->serving.data + 3u) / 4u) / block * block;
+	uint32_t turn_us = (pages != 0 ? p->erase_slot_us : p->flash_slot_us) - p->abort_us;
+
+	u->buffered = (u->buffered + (u->serving.data + 3u) / 4u) % block;
+	u->left_ns[1] += (uint64_t)pages * p->abort_us * SIM_NS_PER_US;
+	u->left_ns[2] = (uint64_t)words * (p->word_us + p->word_sw_us) * SIM_NS_PER_US +
+			(uint64_t)(words / block) * p->abort_us * SIM_NS_PER_US;
+	if (pages + words != 0 && now < u->event_ns + sim_air_pair_ns(p, p->dle, p->dle)) {
+		u->left_ns[0] += turn_us * SIM_NS_PER_US;
+	}
+}
+
+static void take(struct upload *u, uint64_t now)
 {
 	const struct sim_air_parameters *p = u->p;
 	uint32_t offset = u->served == 0 ? 0 : u->serving.offset + u->serving.data;
@@ -43,11 +62,14 @@ static void take(struct upload *u)
 		pages = 0;
 	}
 	u->left_ns[0] = p->req_cpu_us * SIM_NS_PER_US;
-	u->left_ns[1] = pages > u->pages ? (uint64_t)(pages - u->pages) * p->erase_page_us *
-					       (100u + p->erase_over_pct) / 100u * SIM_NS_PER_US
-					 : 0;
+	pages = pages > u->pages ? pages - u->pages : 0;
+	u->left_ns[1] =
+	    (uint64_t)pages * p->erase_page_us * (100u + p->erase_over_pct) / 100u * SIM_NS_PER_US;
 	u->left_ns[2] = (uint64_t)((u->serving.data + 3) / 4) * (p->word_us + p->word_sw_us) * SIM_NS_PER_US;
-	u->pages = pages > u->pages ? pages : u->pages;
+	if (p->abort_us != 0) {
+		take_flash(u, pages, now);
+	}
+	u->pages += pages;
 	u->working = true;
 }
 
@@ -62,7 +84,7 @@ static bool stage(struct upload *u, unsigned int index, uint64_t *now, uint64_t 
 		*now += part;
 		return true;
 	}
-	part = index != 0 && u->p->couple && slot != 0 ? gap / slot * slot : gap;
+	part = index != 0 && u->p->couple && u->p->abort_us == 0 && slot != 0 ? gap / slot * slot : gap;
 	u->left_ns[index] -= part;
 	*now = to;
 	return false;
@@ -72,9 +94,10 @@ static void serve(struct upload *u, uint64_t from, uint64_t to)
 {
 	uint64_t now = from > u->server_ns ? from : u->server_ns;
 
-	while (now < to && (u->working || u->served < u->sent)) {
+	while (now < to &&
+	       (u->working || (u->served < u->sent && (u->p->acked == 0 || u->acked == u->served)))) {
 		if (!u->working) {
-			take(u);
+			take(u, now);
 		}
 		if (!stage(u, 0, &now, to) || !stage(u, 1, &now, to) || !stage(u, 2, &now, to)) {
 			break;
@@ -82,7 +105,18 @@ static void serve(struct upload *u, uint64_t from, uint64_t to)
 		u->working = false;
 		u->ready_ns[u->served++ % WINDOW_MAX] = now;
 	}
-	u->server_ns = now;
+	u->server_ns =
+	    u->p->abort_us != 0 && !u->working ? to : now; /* idle: it begins when there is something */
+}
+
+/* With `abort_us` flash is at work, and the radio off. */
+static bool deaf(struct upload *u, uint64_t now)
+{
+	if (u->p->abort_us == 0) {
+		return false;
+	}
+	serve(u, u->server_ns, now);
+	return u->working && u->left_ns[0] == 0 && u->left_ns[1] + u->left_ns[2] != 0;
 }
 
 /* One pair at @p now. @return its end; 0: nothing to send, or no room before @p end. */
@@ -92,7 +126,11 @@ static uint64_t pair(struct upload *u, uint64_t now, uint64_t end, bool first, s
 	uint32_t up = 0;
 	uint32_t down = 0;
 	uint32_t need = u->sending.offset + u->sending.data;
+	uint32_t answered = u->answered;
 
+	if (deaf(u, now)) {
+		return 0;
+	}
 	while (u->credited < u->answered && u->credit_ns[u->credited % WINDOW_MAX] <= now) {
 		u->credited++;
 	}
@@ -112,6 +150,7 @@ static uint64_t pair(struct upload *u, uint64_t now, uint64_t end, bool first, s
 	if (sim_chance_ppm(chance, p->per_ppm)) {
 		return 0;
 	}
+	u->acked = answered;
 	if (up != 0) {
 		u->credit_ns[u->answered++ % WINDOW_MAX] = now + p->host_us * SIM_NS_PER_US;
 	}
@@ -146,7 +185,10 @@ uint64_t sim_air_predict_ns(const struct sim_air_parameters *p, uint32_t links, 
 		uint64_t next;
 		bool first = true;
 
-		serve(&u, free_ns, begin);
+		u.event_ns = begin;
+		if (p->abort_us == 0) {
+			serve(&u, free_ns, begin);
+		}
 		while ((next = pair(&u, now, begin + slot - guard, first, &chance)) != 0) {
 			now = next;
 			first = false;

@@ -27,6 +27,7 @@ void sim_air_defaults(struct sim_air_parameters *p)
 	    .uart_chunk = 1024,
 	    .ram_window = 65536,
 	    .setup_us = 800000,
+	    .flash_block = 512,
 	};
 }
 

@@ -53,6 +53,14 @@ struct sim_air_parameters {
 	uint32_t setup_us;       /**< connect, MTU, DLE, PHY, discovery, CCCD, params */
 	uint32_t swap;           /**< enum sim_air_swap */
 	uint32_t per_ppm;        /**< loss per LL PDU pair */
+	/*
+	 * Not in limit.py: Zephyr's smp_svr on Zephyr's controller (docs/zephyr.md). With abort_us each operation of its
+	 * flash ends the connection event that is under way, works so long after it was asked for, and to its end,
+	 * whatever events it meets, which the peer does not hear. 0: flash works beside the radio, in slots.
+	 */
+	uint32_t abort_us;
+	uint32_t flash_block; /**< with it: bytes of one write operation */
+	uint32_t acked; /**< the server takes the next request when its answer was acknowledged on air */
 };
 
 /** limit.py's defaults: scenario A for 8 peers. */

@@ -47,6 +47,9 @@ static const struct option {
     {"setup_us", AT(setup_us), 0, 60000000, NULL},
     {"swap", AT(swap), 0, 3, swaps},
     {"per_ppm", AT(per_ppm), 0, 1000000, NULL},
+    {"abort_us", AT(abort_us), 0, 1000000, NULL},
+    {"flash_block", AT(flash_block), 4, 65536, NULL},
+    {"acked", AT(acked), 0, 1, switches},
 #undef AT
 };
 
@@ -116,6 +119,9 @@ const char *sim_air_invalid(const struct sim_air_parameters *p)
 	sim_air_request_at(p, 0, &request);
 	if (request.data < 32) {
 		return "buf, mtu: a first chunk of 32 bytes does not fit a frame";
+	}
+	if (p->abort_us != 0 && (p->abort_us > p->flash_slot_us || p->abort_us > p->erase_slot_us)) {
+		return "abort_us: longer than the slots of which it is a part";
 	}
 	if (p->ram_window < sim_air_frame_limit(p)) {
 		return "ram_window: less than one frame";

@@ -57,6 +57,7 @@ void sim_radio_link_up(struct sim_radio *radio, uint16_t link)
 	l->heard_ns = l->free_ns = now;
 	l->down.length = l->up.length = 0;
 	l->waiting = 0;
+	l->unacked = false;
 	sim_events_add(radio->events, place + turns * radio->interval_ns, SIM_EVENT_ANCHOR, link, l->epoch);
 }
 
@@ -99,6 +100,11 @@ static void next_pair(struct sim_radio *radio, uint16_t link)
 	uint64_t now = radio->events->now;
 	uint64_t end = l->begin_ns + radio->slot_ns - radio->parameters.guard_us * SIM_NS_PER_US;
 
+	if (!l->first && radio->parameters.abort_us != 0 &&
+	    !radio->port.peer_awake(radio->port.context, link, now)) {
+		event_end(radio, link);
+		return;
+	}
 	if (l->down.length == 0) {
 		l->down.sent = 0;
 		l->down.length = (uint16_t)radio->port.down(radio->port.context, link, l->down.bytes,
@@ -137,6 +143,7 @@ static void anchor(struct sim_radio *radio, uint16_t link)
 	l->moved = false;
 	radio->statistics.events++;
 	if (!radio->port.peer_awake(radio->port.context, link, l->free_ns)) {
+		radio->statistics.events_alone++;
 		event_end(radio, link);
 		return;
 	}
@@ -169,12 +176,19 @@ static void pair(struct sim_radio *radio, uint16_t link)
 		return;
 	}
 	l->heard_ns = radio->events->now;
+	if (l->unacked) {
+		l->unacked = false;
+		if (radio->port.acked != NULL) {
+			radio->port.acked(radio->port.context, link);
+		}
+	}
 	if (l->up_pdu != 0) {
 		radio->statistics.pdus_up++;
 		l->up.sent = (uint16_t)(l->up.sent + l->up_pdu);
 		trace(radio, SIM_TRACE_UP, link, l->up_pdu, l->up.sent);
 		if (l->up.sent == l->up.length + ATT_L2CAP_OCTETS) {
 			deliver_up(radio, link);
+			l->unacked = true;
 		}
 	}
 	if (l->down_pdu != 0) {

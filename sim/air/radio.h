@@ -5,7 +5,8 @@
  * ATT values and knows nothing of what is in them. Time is virtual, in nanoseconds (events.h).
  *
  * As in bench/limit.py: an event ends when neither side has something to send, when the next pair does not fit before
- * the guard, or when a pair is lost, which is then sent again in the next event; an answer rides in place of an ack.
+ * the guard, or when a pair is lost, which is then sent again in the next event; an answer rides in place of an ack. With
+ * `abort_us` it also ends when the peer's flash begins to work, and the peer is asked before every pair.
  */
 #ifndef SIM_AIR_RADIO_H
 #define SIM_AIR_RADIO_H
@@ -31,6 +32,8 @@ struct sim_radio_port {
 	void (*to_peer)(void *context, uint16_t link, const uint8_t *value, size_t length);
 	/** A whole notification has come to the central's host, host_us after it was on air. */
 	void (*to_host)(void *context, uint16_t link, const uint8_t *value, size_t length);
+	/** The peer's last notification was acknowledged. NULL: of no interest. */
+	void (*acked)(void *context, uint16_t link);
 	/** Supervision time-out: the link is down. */
 	void (*dead)(void *context, uint16_t link);
 	/** Told of everything that happens, for the trace. */
@@ -54,8 +57,9 @@ struct sim_radio_link {
 	uint16_t slot;
 	uint16_t down_pdu, up_pdu; /**< of the pair on air: LL payload */
 	bool is_up;
-	bool first;      /**< no pair of this event is over yet */
-	bool moved;      /**< this event carried data */
+	bool first;   /**< no pair of this event is over yet */
+	bool moved;   /**< this event carried data */
+	bool unacked; /**< the last notification has come through; the central's next PDU acknowledges it */
 	uint8_t waiting; /**< notifications between the controller and the host */
 	struct {
 		uint16_t length;
@@ -66,6 +70,7 @@ struct sim_radio_link {
 struct sim_radio_statistics {
 	uint64_t events;       /**< connection events */
 	uint64_t events_empty; /**< without data either way */
+	uint64_t events_alone; /**< which the peer did not hear: booting, without power, flash at work */
 	uint64_t pdus_down;    /**< with data, came through */
 	uint64_t pdus_up;
 	uint64_t pairs_lost;

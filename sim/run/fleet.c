@@ -252,6 +252,7 @@ void fleet_look(struct sim_fleet *fleet, uint16_t index)
 		*upload = fleet->radio.statistics;
 		upload->events -= fleet->upload_begin.events;
 		upload->events_empty -= fleet->upload_begin.events_empty;
+		upload->events_alone -= fleet->upload_begin.events_alone;
 		upload->pdus_down -= fleet->upload_begin.pdus_down;
 		upload->pdus_up -= fleet->upload_begin.pdus_up;
 		upload->pairs_lost -= fleet->upload_begin.pairs_lost;

@@ -216,6 +216,7 @@ const struct sim_radio_port fleet_radio_port = {
     .up = fleet_peer_notify,
     .to_peer = fleet_peer_value,
     .to_host = notified,
+    .acked = fleet_peer_acked,
     .dead = dead,
     .trace = radio_trace,
 };

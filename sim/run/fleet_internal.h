@@ -138,6 +138,7 @@ void fleet_peer_follow(struct fleet_device *device);
 bool fleet_peer_awake(void *context, uint16_t link, uint64_t free_ns);
 void fleet_peer_value(void *context, uint16_t link, const uint8_t *value, size_t length);
 size_t fleet_peer_notify(void *context, uint16_t link, uint8_t *value, size_t capacity);
+void fleet_peer_acked(void *context, uint16_t link);
 /* The peer's side of a link that ended. */
 void fleet_peer_disconnect(struct fleet_device *device);
 

@@ -160,9 +160,10 @@ bool fleet_peer_awake(void *context, uint16_t link, uint64_t free_ns)
 						    fleet_ms(fleet) >= fleet->options.faults.slow_from_ms
 						? fleet->options.faults.slow_ppm
 						: fleet->options.air.per_ppm;
+	device->server.event_ns = fleet->radio.links[link].begin_ns;
 	sim_air_server_run(&device->server, free_ns, fleet->events.now);
 	fleet_peer_follow(device);
-	return device->connected && !device->peer.power_lost;
+	return device->connected && !device->peer.power_lost && !sim_air_server_deaf(&device->server);
 }
 
 void fleet_peer_value(void *context, uint16_t link, const uint8_t *value, size_t length)
@@ -199,6 +200,16 @@ size_t fleet_peer_notify(void *context, uint16_t link, uint8_t *value, size_t ca
 		device->notify_length = 0;
 	}
 	return part;
+}
+
+void fleet_peer_acked(void *context, uint16_t link)
+{
+	struct sim_fleet *fleet = context;
+	struct fleet_device *device = fleet_owner(fleet, link);
+
+	if (device->notify_length == 0 && device->peer.answer_count == 0) {
+		sim_air_server_acked(&device->server, fleet->events.now);
+	}
 }
 
 void fleet_peer_disconnect(struct fleet_device *device)

@@ -167,9 +167,17 @@ static bool awake(void *context, uint16_t link, uint64_t free_ns)
 {
 	struct rival *rival = context;
 
-	(void)link;
+	rival->server.event_ns = rival->radio.links[link].begin_ns;
 	sim_air_server_run(&rival->server, free_ns, rival->events.now);
-	return true;
+	return !sim_air_server_deaf(&rival->server);
+}
+
+static void acked(void *context, uint16_t link)
+{
+	struct rival *rival = context;
+
+	(void)link;
+	sim_air_server_acked(&rival->server, rival->events.now);
 }
 
 static void dead(void *context, uint16_t link)
@@ -192,7 +200,15 @@ uint64_t sim_rival_upload_ns(const struct sim_air_parameters *parameters, uint32
 {
 	static const uint8_t version[4] = {2, 0, 0, 0};
 	struct rival *rival = calloc(1, sizeof(*rival));
-	const struct sim_radio_port port = {rival, awake, down, up, to_peer, to_host, dead, trace};
+	const struct sim_radio_port port = {.context = rival,
+					    .peer_awake = awake,
+					    .down = down,
+					    .up = up,
+					    .to_peer = to_peer,
+					    .to_host = to_host,
+					    .acked = acked,
+					    .dead = dead,
+					    .trace = trace};
 	struct sim_peer_config config;
 	struct sim_event event;
 	uint64_t finished;
