@@ -218,6 +218,8 @@ bool dfucast_ble_central_adopt(struct dfucast_ble_central *central, const struct
  * @return true: it has it, as it was. False: it is in use; a device that is being updated fails with it: ask again later.
  */
 bool dfucast_ble_central_release(struct dfucast_ble_central *central, struct dfucast_ble_handle handle);
+/** The target's number means another device from now on: what was lent for it is the application's again. */
+void dfucast_ble_central_renumber(struct dfucast_ble_central *central, uint16_t target);
 /** True while the central works on this link: the application then leaves parameters and procedures alone. */
 bool dfucast_ble_central_uses(const struct dfucast_ble_central *central, struct dfucast_ble_handle handle);
 

@@ -35,9 +35,14 @@ bool dfucast_ble_central_adopt(struct dfucast_ble_central *central, const struct
 {
 	struct dfucast_ble_conn *conn = NULL;
 
-	if (offer->target >= central->config.target_count ||
-	    dfucast_central_of_handle(central, offer->handle) != NULL)
+	if (offer->target >= central->config.target_count)
 		return false;
+	conn = dfucast_central_of_handle(central, offer->handle);
+	if (conn != NULL && (conn->state != CENTRAL_OFFERED || conn->target == offer->target))
+		return false;
+	if (conn != NULL)
+		*conn = (struct dfucast_ble_conn){0}; /* lent for a number that it had in another plan */
+	conn = NULL;
 	for (unsigned int i = 0; i < central->config.conn_count; i++) {
 		struct dfucast_ble_conn *other = &central->config.conns[i];
 
@@ -75,6 +80,14 @@ bool dfucast_ble_central_release(struct dfucast_ble_central *central, struct dfu
 	if (conn != NULL)
 		*conn = (struct dfucast_ble_conn){0};
 	return true;
+}
+
+void dfucast_ble_central_renumber(struct dfucast_ble_central *central, uint16_t target)
+{
+	struct dfucast_ble_conn *conn = dfucast_central_in_state(central, target, CENTRAL_OFFERED);
+
+	if (conn != NULL)
+		*conn = (struct dfucast_ble_conn){0};
 }
 
 bool dfucast_ble_central_uses(const struct dfucast_ble_central *central, struct dfucast_ble_handle handle)

@@ -107,8 +107,10 @@ static void prepare(struct dfucast_ble_fleet *fleet, uint16_t index, uint32_t no
 
 	DFUCAST_ASSERT(index < config->central->config.target_count);
 	if (!address_of(dfucast_gateway_target(config->gateway, index), &address) ||
-	    !dfucast_ble_address_equal(&address, &target->address))
+	    !dfucast_ble_address_equal(&address, &target->address)) {
 		*target = (struct dfucast_ble_target){.address = address};
+		dfucast_ble_central_renumber(config->central, index);
+	}
 	target->passkey =
 	    dfucast_get_le32(dfucast_gateway_target(config->gateway, index)->address + PASSKEY_AT);
 	target->flags = (uint8_t)((target->flags & DFUCAST_BLE_TARGET_SECURE) | DFUCAST_BLE_TARGET_PINNED);
