@@ -264,8 +264,12 @@ static bool is_own_confirm(const struct dfucast_gateway *gateway)
 /* Targets that run the image on trial are confirmed; where that is under way anyhow, there is nothing to do. */
 static void confirm(struct dfucast_gateway *gateway, uint32_t now)
 {
-	if (gateway->state == DFUCAST_SMP_FLEET_OVER && somebody_on_trial(gateway) &&
-	    !dfucast_gateway_start_confirm(gateway, now)) {
+	bool waits = gateway->state == DFUCAST_SMP_FLEET_OPEN &&
+		     (gateway->plan.mode == DFUCAST_MODE_TEST || gateway->plan.mode == DFUCAST_MODE_UPLOAD);
+
+	/* Where the others are still on their way to it, nobody will confirm those on trial: later. */
+	if (somebody_on_trial(gateway) && (waits || (gateway->state == DFUCAST_SMP_FLEET_OVER &&
+						     !dfucast_gateway_start_confirm(gateway, now)))) {
 		dfucast_gateway_answer_rc(gateway, DFUCAST_SMP_RC_BUSY);
 		return;
 	}
@@ -290,7 +294,8 @@ static void set_state(struct dfucast_gateway *gateway, const uint8_t *frame, siz
 		confirm(gateway, now);
 	} else if (ours && dfucast_gateway_has_cast(gateway)) {
 		gateway->marked = true;
-		if (request.confirm && gateway->cast.activated == 0) {
+		if (request.confirm && gateway->state == DFUCAST_SMP_FLEET_OPEN &&
+		    gateway->cast.activated == 0) {
 			gateway->plan.mode =
 			    DFUCAST_MODE_CONFIRM; /* before the reset: the host wants no way back */
 		} else if (request.confirm) {

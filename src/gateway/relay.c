@@ -90,7 +90,11 @@ static bool wants_link(const void *plan, const void *device)
 
 static bool wants_resync(const void *plan, const void *device)
 {
-	return dfucast_update_consumer.wants_resync(&((const struct dfucast_gateway *)plan)->plan, device);
+	const struct dfucast_gateway *gateway = plan;
+
+	/* A frame once begun is finished first, the relay's too. */
+	return !(is_for(gateway, device) && gateway->relay.state == RELAY_BEGUN) &&
+	       dfucast_update_consumer.wants_resync(&gateway->plan, device);
 }
 
 static void link_up(const void *plan, void *device, const struct dfucast_link_info *info, uint32_t now)

@@ -198,10 +198,12 @@ bool dfucast_gateway_start_confirm(struct dfucast_gateway *gateway, uint32_t now
 	gateway->plan.mode = DFUCAST_MODE_TEST_CONFIRM;
 	gateway->plan.dry_run = false;
 	gateway->plan_commanded = false;
+	gateway->matches[0] = (struct dfucast_match){
+	    .value = gateway->hash, .key = DFUCAST_MATCH_HASH, .bytes = gateway->plan.hash_bytes};
 	init_cast(gateway, ON_TRIAL);
 	gateway->state = DFUCAST_SMP_FLEET_OPEN;
 	dfucast_cast_start(&gateway->cast, now);
-	/* No byte will be sent, and nobody is activated: who runs it on trial has it. */
+	/* No byte is sent and nobody activated: who runs it on trial has it, who has gone back does not match. */
 	dfucast_cast_set_image_verified(&gateway->cast, now);
 	return true;
 }
@@ -211,8 +213,8 @@ void dfucast_gateway_stop(struct dfucast_gateway *gateway, enum dfucast_err why,
 	if (gateway->state == DFUCAST_SMP_FLEET_OPEN) {
 		dfucast_gateway_log(gateway, DFUCAST_GATEWAY_EVENT_STOPPED, UINT16_MAX, why, now);
 		gateway->stopped = (int8_t)why;
-		dfucast_cast_resume(&gateway->cast, now);
 		dfucast_cast_stop(&gateway->cast, why, now);
+		dfucast_cast_resume(&gateway->cast, now); /* after it: no gate opens */
 	} else if (gateway->state == DFUCAST_SMP_FLEET_LOOKING) {
 		gateway->state = gateway->planned ? DFUCAST_SMP_FLEET_PLANNED : DFUCAST_SMP_FLEET_IDLE;
 		dfucast_gateway_forget_upload(gateway);
@@ -325,8 +327,9 @@ static void take_tail(struct dfucast_gateway *gateway, const struct dfucast_smp_
 	}
 	gateway->asks_again = false;
 	if (gateway->tail_now != gateway->tail_sum) {
-		/* Another image of the same size and version. */
-		dfucast_gateway_stop(gateway, DFUCAST_ERR_ABORTED, now);
+		if (dfucast_gateway_untouched(gateway)) { /* another image of the same size and version */
+			dfucast_gateway_stop(gateway, DFUCAST_ERR_ABORTED, now);
+		}
 		dfucast_gateway_refuse(gateway, busy);
 	}
 }
