@@ -150,6 +150,9 @@ void dfucast_update_reconnect(const struct update_turn *t, enum dfucast_update_s
 
 	update_forget_words(u);
 	/* OK: the fan-out closed the link itself, which says nothing of the device. */
+	if (err == DFUCAST_ERR_OK) {
+		update_set(u, UPDATE_CUT);
+	}
 	if (err != DFUCAST_ERR_OK && ++u->reconnects > UPDATE_RECONNECTS_MAX) {
 		dfucast_update_fail(u, err);
 		return;
@@ -460,14 +463,14 @@ static void want(const void *plan, const void *device, struct dfucast_want *out)
 	out->offset = base + u->next;
 	out->keep = base + u->acked;
 	out->sending = tx != NULL && tx->request == DFUCAST_SMP_REQUEST_IMG_UPLOAD && tx->offset != 0;
-	if (out->sending && base + tx->offset < out->keep) {
-		out->keep = base + tx->offset;
-	}
 	if (out->patient) {
 		/* The first chunk comes from the plan's header: the stream is wanted from behind it. */
 		out->keep = base + (goes_on(plan, u) ? update_image(plan, u)->image_bytes : 0) +
 			    DFUCAST_IMAGE_HEADER_BYTES;
 		out->offset = out->keep;
+	}
+	if (out->sending && base + tx->offset < out->keep) {
+		out->keep = base + tx->offset; /* also of an image that is acknowledged whole by now */
 	}
 }
 

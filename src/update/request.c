@@ -172,12 +172,6 @@ static bool choose(const struct update_turn *t, const struct dfucast_grant *gran
 		update_clear(u, UPDATE_ECHO_DUE);
 		added = dfucast_smp_client_add(&u->client, DFUCAST_SMP_REQUEST_ECHO, 0, 0);
 	} else if (next_upload(plan, u, grant, &offset, &length)) {
-		/* A device that goes back again and again could send us round for ever. */
-		if (u->sent_bytes / 4u >
-		    dfucast_update_base(plan, dfucast_update_image_count(plan)) + UPDATE_SPARE_BYTES) {
-			dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS);
-			return false;
-		}
 		added = dfucast_smp_client_add(&u->client, DFUCAST_SMP_REQUEST_IMG_UPLOAD, offset, length);
 		u->next = offset + length;
 		u->sent_bytes += length;
@@ -302,4 +296,9 @@ void dfucast_update_sent(const void *plan, void *device, uint32_t now)
 		update_set(u, UPDATE_SAMPLE);
 	}
 	dfucast_update_upload_arm(&turn);
+	/* A device that goes back again and again could send us round for ever. (Not in begin(): nobody would look.) */
+	if (u->sent_bytes / 4u >
+	    dfucast_update_base(plan, dfucast_update_image_count(plan)) + UPDATE_SPARE_BYTES) {
+		dfucast_update_fail(u, DFUCAST_ERR_NO_PROGRESS);
+	}
 }

@@ -51,7 +51,9 @@ enum update_flag {
 	UPDATE_NAME_UNTOLD = 0x40000000u,   /* the same for its name */
 	UPDATE_SELF_STARTS = 0x800000,      /* the next reset starts the image, nobody has to mark it */
 	UPDATE_SETTINGS_ERASED = 0x2000000, /* since activate() */
-	UPDATE_IN_PLACE = 0x1000000,        /* it goes over the only application: slot 0 */
+	UPDATE_CUT =
+	    0x4000000, /* the fan-out closed the link: the next upload is none of the device's tries */
+	UPDATE_IN_PLACE = 0x1000000, /* it goes over the only application: slot 0 */
 };
 
 /* struct dfucast_smp_pending.length, upload: a later answer, or a jump back, has made this request's own answer

@@ -32,8 +32,10 @@ void dfucast_update_upload_begin(const struct update_turn *t, enum dfucast_err w
 {
 	const struct dfucast_update_plan *plan = t->plan;
 	struct dfucast_update *u = t->u;
+	bool cut = update_has(u, UPDATE_CUT) && u->attempts > 0;
 
-	if (++u->attempts > UPDATE_ATTEMPTS_MAX) {
+	update_clear(u, UPDATE_CUT);
+	if (!cut && ++u->attempts > UPDATE_ATTEMPTS_MAX) {
 		dfucast_update_fail(u, why);
 		return;
 	}
@@ -166,7 +168,7 @@ static void first_answer(const struct update_turn *t, const struct dfucast_smp_u
 	if (answer->offset > DFUCAST_IMAGE_HEADER_BYTES) {
 		if (u->sent_bytes == 0) {
 			update_set(u, UPDATE_SKIPPED); /* a part that this run did not send */
-		} else {
+		} else if (u->attempts > 1) {
 			u->attempts--; /* the same upload goes on */
 		}
 	}
@@ -419,8 +421,8 @@ void dfucast_update_upload_tick(const struct update_turn *t)
 		dfucast_update_reconnect(t, DFUCAST_UPDATE_PARAMS, dfucast_update_silence(u));
 		return;
 	}
-	if (u->retries > 1 && u->acked <= DFUCAST_IMAGE_HEADER_BYTES) {
-		/* No long frame has ever arrived: no reassembly there, or less room than it says. */
+	if (u->retries > 1 && u->rtt_ms == 0) {
+		/* No long frame has arrived on this link: no reassembly there, or less room than it says. */
 		shrink(t);
 	}
 	if (u->window > 1 && u->retries > 1) {

@@ -474,9 +474,30 @@ static void dry_run(void **state)
 	cast_sim_free(sim);
 }
 
+/* The answer to an earlier chunk claims all of image 0 while its last chunk is half sent: that frame is still read to its end. */
+static void claimed_whole_in_the_middle_of_a_frame(void **state)
+{
+	(void)state;
+	for (uint32_t first = 0; first < 24; first++) {
+		struct cast_sim *sim = fleet(1);
+
+		cast_sim_make_ble(&sim->nodes[0], 100);
+		sim->nodes[0].link.bytes_per_s = 20000;
+		cast_sim_fault(&sim->nodes[0], (struct sim_peer_fault){.kind = SIM_PEER_FAULT_CLAIM,
+								       .uploads = true,
+								       .first = first,
+								       .count = 1,
+								       .value = FIRST_BYTES});
+		cast_sim_run(sim);
+		both_new(sim, 0);
+		cast_sim_free(sim);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(claimed_whole_in_the_middle_of_a_frame),
 	    cmocka_unit_test(one_run),
 	    cmocka_unit_test(through_a_small_ring),
 	    cmocka_unit_test(waves_and_ble),

@@ -311,6 +311,45 @@ static void takes_one_byte_of_each(void **state)
 	cast_sim_free(sim);
 }
 
+/* The same with a small ring and long frames: the slow are let go in the middle of their first one, pass after pass. */
+static void many_speeds_and_a_small_ring(void **state)
+{
+	struct cast_sim *sim = cast_sim_new(14, 100000);
+	uint32_t bytes_per_s = 60000;
+
+	(void)state;
+	sim->config.ring_bytes = 4096;
+	sim->config.canary = 0;
+	for (uint16_t i = 0; i < 14; i++) {
+		sim->nodes[i].config.slot_bytes = 0x80000;
+		sim->nodes[i].config.buf_size = 2475;
+		sim->nodes[i].link.bytes_per_s = bytes_per_s;
+		bytes_per_s = bytes_per_s * 3 / 5 > 300 ? bytes_per_s * 3 / 5 : 300;
+	}
+	sim->limit_ms = 3600000;
+	cast_sim_run(sim);
+	for (uint16_t i = 0; i < 14; i++) {
+		assert_string_equal(cast_sim_outcome(&sim->nodes[i]), "done");
+	}
+	cast_sim_free(sim);
+}
+
+/* A server that does not tell its buffer, which is shorter than one write: found out once more after the link is lost. */
+static void short_buffers_after_a_lost_link(void **state)
+{
+	struct cast_sim *sim = cast_sim_new(1, IMAGE_BYTES);
+
+	(void)state;
+	cast_sim_make_ble(&sim->nodes[0], 495);
+	sim->nodes[0].config.params = false;
+	sim->nodes[0].config.buf_size = 384;
+	cast_sim_fault(&sim->nodes[0],
+		       (struct sim_peer_fault){
+			   .kind = SIM_PEER_FAULT_DISCONNECT, .uploads = true, .first = 15, .count = 1});
+	ends(sim, 0, "done");
+	cast_sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +357,8 @@ int main(void)
 	    cmocka_unit_test(busy_is_not_unknown),
 	    cmocka_unit_test(stopped_before_the_answer),
 	    cmocka_unit_test(armed_while_it_waits),
+	    cmocka_unit_test(short_buffers_after_a_lost_link),
+	    cmocka_unit_test(many_speeds_and_a_small_ring),
 	    cmocka_unit_test(many_speeds),
 	    cmocka_unit_test(links_lost_with_progress_between),
 	    cmocka_unit_test(resets_late),
