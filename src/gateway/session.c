@@ -198,8 +198,13 @@ bool dfucast_gateway_start_confirm(struct dfucast_gateway *gateway, uint32_t now
 	gateway->plan.mode = DFUCAST_MODE_TEST_CONFIRM;
 	gateway->plan.dry_run = false;
 	gateway->plan_commanded = false;
-	gateway->matches[0] = (struct dfucast_match){
+	gateway->match[0] = (struct dfucast_match){
 	    .value = gateway->hash, .key = DFUCAST_MATCH_HASH, .bytes = gateway->plan.hash_bytes};
+	gateway->match[1] = (struct dfucast_match){.key = DFUCAST_MATCH_END};
+	gateway->match_lines = 2;
+	for (uint16_t i = 0; i < gateway->target_count; i++) {
+		gateway->config.targets[i].match = 0;
+	}
 	init_cast(gateway, ON_TRIAL);
 	gateway->state = DFUCAST_SMP_FLEET_OPEN;
 	dfucast_cast_start(&gateway->cast, now);
