@@ -51,10 +51,13 @@ def served():
 
 @pytest.fixture
 def gateway(dfucast_start):
-    """gateway(*words): the `--via` of a running gateway, which stays for several updates."""
+    """gateway(*words): the `--via` of a running gateway, which stays for several updates; the one before it is stopped."""
     made = []
 
     def start(*words):
+        if made:
+            made[-1].interrupt()
+            made.pop().finish(20)
         made.append(dfucast_start("gateway", "--json", "--host", f"udp:127.0.0.1:{free_port()}", *words))
         return ("--via", made[-1].wait_event("serving")["target"])
 
@@ -219,6 +222,8 @@ def test_real_board_and_a_stranger(make_board, served, gateway, dfucast, image, 
         assert (end["state"], end["error"], end["label"], end["board"]) == ("skipped", word, "kitchen", QEMU), result
         assert result.final(stranger)["error"] == "no_match" and result.summary["sent_bytes"] == 0
     assert slots(board) == before
+    via = gateway("--to", board.target, "--to", stranger)  # the other one's trace is whole now
+    assert len(Trace(trace).requests(0)) > 4 * 3
     assert [f for f in Trace(trace).requests() if f.op != smp.READ] == []
     fleet.write_text(f"{board.target} label=kitchen match=board={QEMU} match=running=<1.0.0"
                      f" match=hash={images.tlv_hash(fixtures.board_image()).hex()[:12]}\n"
