@@ -205,6 +205,30 @@ static void test_confirm_of_a_trial(void **state)
 	gateway_sim_free(sim);
 }
 
+/* Boards that the lists have told apart are not compared with each other afterwards. */
+static void test_confirm_of_two_boards(void **state)
+{
+	struct dfucast_smp_fleet_plan plan;
+	struct gateway_sim *sim = begin(FLEET, 512, &plan);
+	const struct dfucast_match *const own[4] = {is_nrf, is_other, is_nrf, is_other};
+
+	(void)state;
+	plan.mode = DFUCAST_MODE_TEST;
+	assert_true(gateway_sim_plan_own(sim, &plan, own, 4));
+	run(sim);
+	ends(sim, "dddd");
+	assert_true(gateway_sim_confirm(sim));
+	assert_true(gateway_sim_until_over(sim, 600000));
+	ends(sim, "dddd");
+	for (uint16_t i = 0; i < 4; i++) {
+		struct dfucast_status status;
+
+		dfucast_cast_status(dfucast_gateway_cast(&sim->gateway), i, &status);
+		assert_int_equal(status.holds, DFUCAST_HOLDS_IMAGE);
+	}
+	gateway_sim_free(sim);
+}
+
 /* ---- the board that was told ---- */
 
 static void test_boards_in_reports(void **state)
@@ -423,17 +447,12 @@ static void test_the_same_plan_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_the_plans_list),
-	    cmocka_unit_test(test_the_images_board),
-	    cmocka_unit_test(test_lists_of_their_own),
-	    cmocka_unit_test(test_waves_and_default_targets),
-	    cmocka_unit_test(test_confirm_of_a_trial),
-	    cmocka_unit_test(test_boards_in_reports),
-	    cmocka_unit_test(test_room),
-	    cmocka_unit_test(test_room_of_its_own),
-	    cmocka_unit_test(test_equal_lists_cost_once),
-	    cmocka_unit_test(test_bad_lists),
-	    cmocka_unit_test(test_the_same_plan_again),
+	    cmocka_unit_test(test_the_plans_list),     cmocka_unit_test(test_the_images_board),
+	    cmocka_unit_test(test_lists_of_their_own), cmocka_unit_test(test_waves_and_default_targets),
+	    cmocka_unit_test(test_confirm_of_a_trial), cmocka_unit_test(test_confirm_of_two_boards),
+	    cmocka_unit_test(test_boards_in_reports),  cmocka_unit_test(test_room),
+	    cmocka_unit_test(test_room_of_its_own),    cmocka_unit_test(test_equal_lists_cost_once),
+	    cmocka_unit_test(test_bad_lists),          cmocka_unit_test(test_the_same_plan_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
