@@ -20,7 +20,7 @@ static struct dfucast_update devices[CENTRAL_DEVICES_MAX];
 static struct dfucast_cast_target targets[CENTRAL_DEVICES_MAX];
 static struct connection connections[CENTRAL_DEVICES_MAX];
 static struct dfucast_ble_pool pool;
-static uint8_t long_answers[2][512];
+static uint8_t long_answers[2][DFUCAST_BLE_LONG_ANSWER_BYTES];
 static uint8_t ring[64u * 1024u];
 static uint32_t asked, asked_end, hashed; /* offsets: on its way from the host; first byte not hashed yet */
 

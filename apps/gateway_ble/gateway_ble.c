@@ -5,7 +5,7 @@
 #define HOST_FRAME_MAX 2475u /* what MCUmgr's clients send at most where a server says so */
 #define ANSWER_BYTES 1024u
 #define LONG_ANSWERS 2u
-#define LONG_ANSWER_BYTES 512u
+#define RELAYED_BYTES 512u
 #define HEARD 24u
 #define SUMS 128u
 #define EVENTS 32u
@@ -25,12 +25,12 @@ static struct dfucast_gateway_target defaults[GATEWAY_TARGETS];
 static struct dfucast_ble_target ble_targets[GATEWAY_TARGETS];
 static struct dfucast_ble_conn conns[GATEWAY_LINKS];
 static struct dfucast_ble_pool pool;
-static uint8_t long_answers[LONG_ANSWERS][LONG_ANSWER_BYTES];
+static uint8_t long_answers[LONG_ANSWERS][DFUCAST_BLE_LONG_ANSWER_BYTES];
 static uint8_t value[GATEWAY_VALUE_BYTES];
 static struct dfucast_ble_heard heard[HEARD];
 static uint32_t sums[SUMS];
 static struct dfucast_smp_fleet_event events[EVENTS];
-static uint8_t relayed[LONG_ANSWER_BYTES];
+static uint8_t relayed[RELAYED_BYTES];
 static struct dfucast_match match[GATEWAY_MATCH_BYTES / sizeof(struct dfucast_match)];
 static struct dfucast_gateway_port port_calls;
 static struct gateway_ble_config program;
@@ -45,7 +45,7 @@ static bool reset_wanted;
 
 void gateway_ble_central_memory(struct dfucast_ble_central_config *config)
 {
-	dfucast_ble_pool_init(&pool, long_answers[0], LONG_ANSWER_BYTES, LONG_ANSWERS);
+	dfucast_ble_pool_init(&pool, long_answers[0], DFUCAST_BLE_LONG_ANSWER_BYTES, LONG_ANSWERS);
 	config->targets = ble_targets;
 	config->target_count = GATEWAY_TARGETS;
 	config->conns = conns;

@@ -17,7 +17,7 @@ static struct dfucast_cast_target cast_targets[CORE_DEVICES];
 static struct dfucast_ble_target ble_targets[CORE_DEVICES];
 static struct dfucast_ble_conn conns[CORE_LINKS];
 static struct dfucast_ble_pool pool;
-static uint8_t long_answers[2][512];
+static uint8_t long_answers[2][DFUCAST_BLE_LONG_ANSWER_BYTES];
 static uint8_t value[CORE_MTU - 3];
 static uintptr_t queue[QUEUE_BYTES / sizeof(uintptr_t)];
 static uint32_t asked, asked_end, hashed; /* offsets: on its way from the host; first byte not hashed yet */

@@ -57,6 +57,12 @@ struct dfucast_ble_link {
 	uint8_t drops;   /**< frames dropped for lack of a buffer or of sense; saturates */
 };
 
+/**
+ * Room for what devices answer at most: the image list of two images, four slots with long versions and 64-byte hashes
+ * (with 32-byte ones 524 bytes). Longer answers are dropped, and the device ends `silent`.
+ */
+#define DFUCAST_BLE_LONG_ANSWER_BYTES 768u
+
 void dfucast_ble_pool_init(struct dfucast_ble_pool *pool, uint8_t *memory, uint16_t bytes_each,
 			   uint8_t count);
 

@@ -185,6 +185,7 @@ struct dfucast_gateway {
 		struct dfucast_match lines[2];
 		char board[DFUCAST_BOARD_BYTES_MAX];
 	} own_match;
+	struct dfucast_match runs_it[2]; /**< the list of a cast that only confirms: who runs the image */
 	uint16_t match_bytes;
 	uint16_t match_lines;  /**< lines in it, ends and all */
 	uint16_t match_values; /**< where its values begin, which lie at its end */

@@ -98,7 +98,8 @@ static void make_cast(struct sim_fleet *fleet)
 						   .straggle_ms = options->straggle_ms,
 						   .rewinds = true};
 
-	dfucast_ble_pool_init(&fleet->pool, fleet->pool_memory[0], FLEET_ANSWER_BYTES_MAX, FLEET_POOL_COUNT);
+	dfucast_ble_pool_init(&fleet->pool, fleet->pool_memory[0], DFUCAST_BLE_LONG_ANSWER_BYTES,
+			      FLEET_POOL_COUNT);
 	if (options->gateway != NULL) {
 		fleet->core = dfucast_gateway_cast(options->gateway);
 		return;

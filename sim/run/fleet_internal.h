@@ -18,7 +18,6 @@
 
 #define FLEET_NO_LINK UINT16_MAX
 #define FLEET_POOL_COUNT 4u
-#define FLEET_ANSWER_BYTES_MAX 1024u
 
 /* The central's link to a device. */
 enum fleet_link {
@@ -49,7 +48,7 @@ struct fleet_device {
 	bool power_seen;
 	uint16_t notify_length; /* answer being notified in pieces */
 	uint16_t notify_sent;
-	uint8_t notify[FLEET_ANSWER_BYTES_MAX];
+	uint8_t notify[DFUCAST_BLE_LONG_ANSWER_BYTES];
 	char board[SIM_FLEET_BOARD_BYTES];
 	char name[16];
 };
@@ -85,7 +84,7 @@ struct sim_fleet {
 	uint16_t count;
 	uint16_t links;
 	uint8_t sha[32];
-	uint8_t pool_memory[FLEET_POOL_COUNT][FLEET_ANSWER_BYTES_MAX];
+	uint8_t pool_memory[FLEET_POOL_COUNT][DFUCAST_BLE_LONG_ANSWER_BYTES];
 	bool initiator_armed;
 	bool touched; /* the core was called: look what it wants */
 };

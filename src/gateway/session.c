@@ -101,7 +101,7 @@ static void begin_anew(struct dfucast_gateway *gateway, enum whom whom)
 						      (size_t)i * config->device_bytes);
 
 			memset(device, 0, config->device_bytes);
-			device->match = gateway->config.targets[i].match;
+			device->match = whom == ALL ? gateway->config.targets[i].match : 0;
 			gateway->config.targets[i].told = DFUCAST_STATE_IDLE;
 			if (gateway->config.boards != NULL) {
 				gateway->config.boards[i].bytes = 0;
@@ -130,13 +130,14 @@ static void init_cast(struct dfucast_gateway *gateway, enum whom whom)
 	DFUCAST_ASSERT(config.consumer == &dfucast_gateway_consumer);
 	memset(&gateway->boards, 0, sizeof(gateway->boards));
 	gateway->plan.matcher = &dfucast_update_matcher;
-	gateway->plan.matches = gateway->match;
+	gateway->plan.matches = whom == ALL ? gateway->match : gateway->runs_it;
 	gateway->plan.told = gateway->config.boards != NULL ? keep_board : NULL;
 	gateway->plan.told_context = gateway;
 	/* Where the plan names the boards, each target is compared with that; else they are with each other. */
-	gateway->plan.boards = gateway->target_count > 1 && !dfucast_gateway_match_names_boards(gateway)
-				   ? &gateway->boards
-				   : NULL;
+	gateway->plan.boards =
+	    whom == ALL && gateway->target_count > 1 && !dfucast_gateway_match_names_boards(gateway)
+		? &gateway->boards
+		: NULL;
 
 	config.plan = gateway;
 	config.image_bytes = gateway->image.length;
@@ -198,13 +199,9 @@ bool dfucast_gateway_start_confirm(struct dfucast_gateway *gateway, uint32_t now
 	gateway->plan.mode = DFUCAST_MODE_TEST_CONFIRM;
 	gateway->plan.dry_run = false;
 	gateway->plan_commanded = false;
-	gateway->match[0] = (struct dfucast_match){
+	gateway->runs_it[0] = (struct dfucast_match){
 	    .value = gateway->hash, .key = DFUCAST_MATCH_HASH, .bytes = gateway->plan.hash_bytes};
-	gateway->match[1] = (struct dfucast_match){.key = DFUCAST_MATCH_END};
-	gateway->match_lines = 2;
-	for (uint16_t i = 0; i < gateway->target_count; i++) {
-		gateway->config.targets[i].match = 0;
-	}
+	gateway->runs_it[1] = (struct dfucast_match){.key = DFUCAST_MATCH_END};
 	init_cast(gateway, ON_TRIAL);
 	gateway->state = DFUCAST_SMP_FLEET_OPEN;
 	dfucast_cast_start(&gateway->cast, now);

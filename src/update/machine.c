@@ -149,11 +149,9 @@ void dfucast_update_reconnect(const struct update_turn *t, enum dfucast_update_s
 	struct dfucast_update *u = t->u;
 
 	update_forget_words(u);
-	/* OK: the fan-out closed the link itself, which says nothing of the device. */
-	if (err == DFUCAST_ERR_OK) {
+	if (err == DFUCAST_ERR_OK) { /* the fan-out closed it, which says nothing of the device */
 		update_set(u, UPDATE_CUT);
-	}
-	if (err != DFUCAST_ERR_OK && ++u->reconnects > UPDATE_RECONNECTS_MAX) {
+	} else if (++u->reconnects > UPDATE_RECONNECTS_MAX) {
 		dfucast_update_fail(u, err);
 		return;
 	}

@@ -51,8 +51,7 @@ enum update_flag {
 	UPDATE_NAME_UNTOLD = 0x40000000u,   /* the same for its name */
 	UPDATE_SELF_STARTS = 0x800000,      /* the next reset starts the image, nobody has to mark it */
 	UPDATE_SETTINGS_ERASED = 0x2000000, /* since activate() */
-	UPDATE_CUT =
-	    0x4000000, /* the fan-out closed the link: the next upload is none of the device's tries */
+	UPDATE_CUT = 0x4000000, /* the fan-out closed the link: the next upload is no try of the device's */
 	UPDATE_IN_PLACE = 0x1000000, /* it goes over the only application: slot 0 */
 };
 

@@ -32,10 +32,11 @@ void dfucast_update_upload_begin(const struct update_turn *t, enum dfucast_err w
 {
 	const struct dfucast_update_plan *plan = t->plan;
 	struct dfucast_update *u = t->u;
-	bool cut = update_has(u, UPDATE_CUT) && u->attempts > 0;
 
-	update_clear(u, UPDATE_CUT);
-	if (!cut && ++u->attempts > UPDATE_ATTEMPTS_MAX) {
+	if (u->attempts == 0) {
+		update_clear(u, UPDATE_CUT); /* nothing was begun that could go on */
+	}
+	if (!update_has(u, UPDATE_CUT) && ++u->attempts > UPDATE_ATTEMPTS_MAX) {
 		dfucast_update_fail(u, why);
 		return;
 	}
@@ -168,10 +169,11 @@ static void first_answer(const struct update_turn *t, const struct dfucast_smp_u
 	if (answer->offset > DFUCAST_IMAGE_HEADER_BYTES) {
 		if (u->sent_bytes == 0) {
 			update_set(u, UPDATE_SKIPPED); /* a part that this run did not send */
-		} else if (u->attempts > 1) {
+		} else if (!update_has(u, UPDATE_CUT)) {
 			u->attempts--; /* the same upload goes on */
 		}
 	}
+	update_clear(u, UPDATE_CUT);
 	dfucast_update_enter(u, DFUCAST_UPDATE_STREAM);
 	u->sent_max =
 	    answer->offset > DFUCAST_IMAGE_HEADER_BYTES ? answer->offset : DFUCAST_IMAGE_HEADER_BYTES;

@@ -4,6 +4,7 @@
  * the reset, since a device confirms only image 0 after it.
  */
 #include "cast_sim.h"
+#include <dfucast/ble.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -494,6 +495,58 @@ static void claimed_whole_in_the_middle_of_a_frame(void **state)
 	}
 }
 
+struct received {
+	unsigned int frames;
+	size_t bytes;
+};
+
+static void take(void *context, const uint8_t *frame, size_t length)
+{
+	struct received *got = context;
+
+	(void)frame;
+	got->frames++;
+	got->bytes = length;
+}
+
+/* Four slots with versions as long as the model has: the list comes through a pool of the size that the library names,
+ * and would with 64-byte hashes. */
+static void a_list_of_four_slots_fits(void **state)
+{
+	static const uint8_t version[4] = {200, 200, 200, 200};
+	static const uint8_t request[] = {0x00, 0, 0, 1, 0, 1, 7, 0, 0xA0};
+	static uint8_t memory[DFUCAST_BLE_LONG_ANSWER_BYTES];
+	static uint8_t answer[4096];
+	struct cast_sim *sim = fleet(1);
+	struct sim_peer *peer = &sim->nodes[0].peer;
+	struct dfucast_ble_pool pool;
+	struct dfucast_ble_link link = {0};
+	struct received got = {0};
+	size_t length = 0;
+
+	(void)state;
+	cast_sim_run(sim);
+	peer->config.buf_size = sizeof(answer);
+	for (unsigned int slot = 0; slot < 4; slot++) {
+		sim_peer_image_make(peer->slots[slot].bytes, 1000, version, slot);
+		peer->slots[slot].displaced = false;
+	}
+	sim_peer_receive(peer, request, sizeof(request), sim->now);
+	for (uint32_t ms = 0; ms < 2000 && length == 0; ms++) {
+		sim_peer_tick(peer, ++sim->now);
+		length = sim_peer_answer(peer, answer, sizeof(answer), sim->now);
+	}
+	assert_in_range(length, 520, sizeof(memory) - 4 * 33);
+	dfucast_ble_pool_init(&pool, memory, sizeof(memory), 1);
+	for (size_t at = 0; at < length; at += 244) {
+		dfucast_ble_recv(&link, &pool, answer + at, length - at < 244 ? length - at : 244,
+				 &(struct dfucast_frame_sink){.frame = take, .context = &got});
+	}
+	assert_int_equal(got.frames, 1);
+	assert_int_equal(got.bytes, length);
+	cast_sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -518,6 +571,7 @@ int main(void)
 	    cmocka_unit_test(again_after_a_stop),
 	    cmocka_unit_test(fresh_sends_both),
 	    cmocka_unit_test(dry_run),
+	    cmocka_unit_test(a_list_of_four_slots_fits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,8 +10,6 @@
 #include <dfucast/image.h>
 #include <dfucast/update.h>
 
-/* An answer of the image list with two slots needs about 300 bytes; Zephyr's own buffers are 384. */
-#define ANSWER_BYTES_MAX 512
 #define POOL_COUNT 2
 #define ATT_VALUE_BYTES 512
 
@@ -30,7 +28,7 @@ RAM(ram_fixed__image, sizeof(struct dfucast_image));
 RAM(ram_fixed__digest, sizeof(struct dfucast_image_digest));
 RAM(ram_fixed__image_header, DFUCAST_IMAGE_HEADER_BYTES);
 RAM(ram_fixed__ble_pool, sizeof(struct dfucast_ble_pool));
-RAM(ram_fixed__ble_pool_memory, POOL_COUNT *ANSWER_BYTES_MAX);
+RAM(ram_fixed__ble_pool_memory, POOL_COUNT *DFUCAST_BLE_LONG_ANSWER_BYTES);
 RAM(ram_fixed__att_value, ATT_VALUE_BYTES);
 
 /* A BLE central's: one for each link of the radio, one address for each target. */
