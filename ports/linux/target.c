@@ -325,6 +325,13 @@ static enum dfucast_linux_parse take_word(struct dfucast_linux_target *target, c
 		if (used + strlen(word + length) >= sizes[i])
 			return say(why, DFUCAST_LINUX_PARSE_WRONG,
 				   "%s has more than %zu characters. Shorten it.", keys[i], sizes[i] - 1);
+		for (const char *at = word + length; *at != '\0'; at++) {
+			if ((unsigned char)*at < ' ' || *at == 0x7F)
+				return say(
+				    why, DFUCAST_LINUX_PARSE_WRONG,
+				    "%s has a control character, which a terminal would obey. Leave it out.",
+				    keys[i]);
+		}
 		if (used > 0)
 			fields[i][used - 1] = ' ';
 		(void)snprintf(fields[i] + used, sizes[i] - used, "%s", word + length);

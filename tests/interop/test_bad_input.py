@@ -447,6 +447,8 @@ def test_target_file_names_its_line(ports, tmp_path, good):
     assert "names no target" in refused_line(ports, tmp_path, good, "--to", f"@{listed}")
     listed.write_text(f"{ports.tcp_target} colour=red\n")
     assert "colour=red" in refused_line(ports, tmp_path, good, "--to", f"@{listed}")
+    listed.write_text(f"{ports.tcp_target} label=\x1b[2Jkitchen\n")
+    assert "label= has a control character" in refused_line(ports, tmp_path, good, "--to", f"@{listed}")
     listed.write_text("sim:2\n")
     assert "stands alone" in refused_line(ports, tmp_path, good, "--to", f"@{listed}")
     assert "Is a directory" in refused_line(ports, tmp_path, good, "--to", "@.")
