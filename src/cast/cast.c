@@ -233,7 +233,7 @@ uint32_t dfucast_cast_feed(struct dfucast_cast *cast, uint32_t offset, const uin
 static bool find(const struct dfucast_cast *cast, struct dfucast_link link, unsigned int states,
 		 struct cast_seat *seat)
 {
-	seat->next = link.target;
+	*seat = (struct cast_seat){.next = link.target};
 	return dfucast_cast_walk(cast, CAST_ANY_PHASE, seat) && seat->target->generation == link.generation &&
 	       (states >> seat->target->link & 1u);
 }
