@@ -92,6 +92,22 @@ static int add_file(struct update_job *job, const char *path)
 	return code;
 }
 
+/* A device that is taken for a gateway is only asked what it is. */
+static struct failure ask_what_it_is(struct session *session)
+{
+	struct dfucast_smp_fleet_capabilities capabilities;
+	struct dfucast_smp_error error;
+	uint8_t frame[32];
+	int length = dfucast_smp_fleet_capabilities_encode(frame, sizeof(frame), (struct dfucast_smp_id){0});
+	struct answer answer = session_request(session, frame, (size_t)length, SESSION_TIMEOUT_MS, 3);
+	int decoded =
+	    answer.failure.err != 0
+		? 0
+		: dfucast_smp_fleet_capabilities_decode(answer.body, answer.length, &error, &capabilities);
+
+	return session_verdict(&answer, decoded, &error);
+}
+
 /*
  * A plan without targets means the gateway's own: until then its reports are of the last plan, which may have been for
  * some of them only. Refused while a cast runs, and for a moment after: then it is that cast that is looked at.
@@ -132,8 +148,11 @@ static int ask_for_targets(struct update_job *job, const struct dfucast_linux_ta
 	if (session == NULL) {
 		return no_memory(job);
 	}
-	struct failure refused = ask_for_own_plan(session);
+	struct failure refused = ask_what_it_is(session);
 
+	if (refused.err == 0) {
+		refused = ask_for_own_plan(session);
+	}
 	if (refused.err != 0) {
 		(void)output_failure(&job->cli.out, job->options.via, &refused);
 		session_destroy(session);
