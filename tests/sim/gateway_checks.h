@@ -65,4 +65,27 @@ static inline struct dfucast_smp_image_list list_of(struct gateway_sim *sim)
 	return list;
 }
 
+/* One chunk of @p image; the answer's offset, UINT32_MAX: an error. */
+static inline uint32_t gateway_chunk(struct gateway_sim *sim, const uint8_t *image, const uint8_t *sha,
+				     uint32_t offset, uint32_t number)
+{
+	uint8_t frame[GATEWAY_SIM_FRAME_BYTES];
+	struct dfucast_smp_upload upload = {
+	    .offset = offset, .image_length = sim->image_bytes, .sha = sha, .image = (uint8_t)number};
+	struct dfucast_smp_upload_answer answer;
+	struct dfucast_smp_error error;
+	uint32_t left = sim->image_bytes - offset;
+	uint32_t most = dfucast_smp_upload_data_max(&upload, sim->frame_bytes);
+
+	upload.data_bytes = (uint16_t)(left < most ? left : most);
+	int head = dfucast_smp_upload_head_encode(
+	    frame, sizeof(frame), (struct dfucast_smp_id){DFUCAST_SMP_V2, sim->sequence++}, &upload);
+
+	memcpy(frame + head, image + offset, upload.data_bytes);
+	assert_true(gateway_sim_request(sim, frame, (size_t)head + upload.data_bytes));
+	assert_int_equal(dfucast_smp_upload_decode(sim->answer + 8, sim->answer_bytes - 8, &error, &answer),
+			 0);
+	return error.rc == 0 && answer.has_offset ? answer.offset : UINT32_MAX;
+}
+
 #endif

@@ -5,29 +5,6 @@
  */
 #include "gateway_checks.h"
 
-/* One chunk of @p image; the answer's offset, UINT32_MAX: an error. */
-static uint32_t chunk(struct gateway_sim *sim, const uint8_t *image, const uint8_t *sha, uint32_t offset,
-		      uint32_t number)
-{
-	uint8_t frame[GATEWAY_SIM_FRAME_BYTES];
-	struct dfucast_smp_upload upload = {
-	    .offset = offset, .image_length = sim->image_bytes, .sha = sha, .image = (uint8_t)number};
-	struct dfucast_smp_upload_answer answer;
-	struct dfucast_smp_error error;
-	uint32_t left = sim->image_bytes - offset;
-	uint32_t most = dfucast_smp_upload_data_max(&upload, sim->frame_bytes);
-
-	upload.data_bytes = (uint16_t)(left < most ? left : most);
-	int head = dfucast_smp_upload_head_encode(
-	    frame, sizeof(frame), (struct dfucast_smp_id){DFUCAST_SMP_V2, sim->sequence++}, &upload);
-
-	memcpy(frame + head, image + offset, upload.data_bytes);
-	assert_true(gateway_sim_request(sim, frame, (size_t)head + upload.data_bytes));
-	assert_int_equal(dfucast_smp_upload_decode(sim->answer + 8, sim->answer_bytes - 8, &error, &answer),
-			 0);
-	return error.rc == 0 && answer.has_offset ? answer.offset : UINT32_MAX;
-}
-
 /* Another image of the same length. */
 static uint8_t *other_image(const struct gateway_sim *sim, uint8_t sha[32])
 {
@@ -49,7 +26,7 @@ static void test_sha_of_an_upload_given_up(void **state)
 
 	(void)state;
 	gateway_sim_begin(sim);
-	assert_int_not_equal(chunk(sim, other, sha, 0, 0), UINT32_MAX);
+	assert_int_not_equal(gateway_chunk(sim, other, sha, 0, 0), UINT32_MAX);
 	sim->no_sha = true;
 	one_liner(sim, true);
 	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_DONE), 2);
@@ -69,7 +46,7 @@ static void test_image_of_a_plan_given_up(void **state)
 	(void)state;
 	gateway_sim_begin(sim);
 	assert_true(gateway_sim_plan(sim, &plan, 2));
-	assert_int_not_equal(chunk(sim, other, sha, 0, 0), UINT32_MAX);
+	assert_int_not_equal(gateway_chunk(sim, other, sha, 0, 0), UINT32_MAX);
 	assert_true(gateway_sim_upload(sim));
 	assert_true(gateway_sim_until_over(sim, 600000));
 	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_DONE), 2);
@@ -396,7 +373,7 @@ static void test_host_bytes_max_without_a_size(void **state)
 	(void)state;
 	gateway_sim_begin(sim);
 	assert_true(gateway_sim_plan(sim, &plan, 4));
-	assert_int_equal(chunk(sim, sim->image, sim->sha, 0, 0), UINT32_MAX);
+	assert_int_equal(gateway_chunk(sim, sim->image, sim->sha, 0, 0), UINT32_MAX);
 	assert_int_equal(gateway_sim_error(sim).group, DFUCAST_SMP_GROUP_FLEET);
 	assert_int_equal(gateway_sim_error(sim).rc, DFUCAST_SMP_FLEET_RC_HOST_BYTES);
 	gateway_sim_free(sim);
@@ -428,9 +405,9 @@ static void test_other_image_numbers(void **state)
 
 		sim->config.mixed = mixed != 0;
 		gateway_sim_begin(sim);
-		assert_int_equal(chunk(sim, sim->image, sim->sha, 0, 2), UINT32_MAX);
+		assert_int_equal(gateway_chunk(sim, sim->image, sim->sha, 0, 2), UINT32_MAX);
 		assert_int_equal(sim->gateway.state, DFUCAST_SMP_FLEET_IDLE);
-		assert_int_not_equal(chunk(sim, sim->image, sim->sha, 0, 1), UINT32_MAX);
+		assert_int_not_equal(gateway_chunk(sim, sim->image, sim->sha, 0, 1), UINT32_MAX);
 		gateway_sim_free(sim);
 	}
 	(void)state;
@@ -447,10 +424,10 @@ static void test_question_left_open(void **state)
 	(void)state;
 	gateway_sim_begin(sim);
 	/* Another image's cast, whose host came again without a sha and then gave up. */
-	offset = chunk(sim, other, NULL, 0, 0);
-	offset = chunk(sim, other, NULL, offset, 0);
+	offset = gateway_chunk(sim, other, NULL, 0, 0);
+	offset = gateway_chunk(sim, other, NULL, offset, 0);
 	assert_int_equal(sim->gateway.state, DFUCAST_SMP_FLEET_OPEN);
-	offset = chunk(sim, other, NULL, 0, 0);
+	offset = gateway_chunk(sim, other, NULL, 0, 0);
 	assert_int_not_equal(offset, UINT32_MAX);
 	assert_true(gateway_sim_command(sim, DFUCAST_SMP_FLEET_ABORT));
 	gateway_sim_wait(sim, 2000);
@@ -587,11 +564,11 @@ static void test_mixed_with_own_server(void **state)
 	uint32_t offset = 0;
 
 	(void)state;
-	assert_int_equal(chunk(sim, sim->image, sim->sha, 0, 0), UINT32_MAX); /* a sensor's */
+	assert_int_equal(gateway_chunk(sim, sim->image, sim->sha, 0, 0), UINT32_MAX); /* a sensor's */
 	assert_int_equal(gateway_sim_error(sim).rc, DFUCAST_SMP_RC_ACCESS_DENIED);
 	assert_int_equal(own_requests, 0);
-	assert_int_equal(chunk(sim, own, sha, 0, 0), 100);
-	assert_int_equal(chunk(sim, own, sha, 100, 0), 100);
+	assert_int_equal(gateway_chunk(sim, own, sha, 0, 0), 100);
+	assert_int_equal(gateway_chunk(sim, own, sha, 100, 0), 100);
 	assert_int_equal(own_requests, 2);
 	assert_true(erase_slot(sim, -1));
 	assert_true(erase_slot(sim, 1));
@@ -602,7 +579,7 @@ static void test_mixed_with_own_server(void **state)
 	assert_int_equal(own_requests, 5);
 	/* The fleet's update, by a tool that names image 1. */
 	while (offset != IMAGE_BYTES) {
-		offset = chunk(sim, sim->image, sim->sha, offset, 1);
+		offset = gateway_chunk(sim, sim->image, sim->sha, offset, 1);
 		assert_int_not_equal(offset, UINT32_MAX);
 	}
 	/* The longest list there is: two of its own, and what the fleet runs and holds. */

@@ -24,27 +24,6 @@ static bool confirm_by_hash(struct gateway_sim *sim)
 	return gateway_sim_request(sim, frame, (size_t)length) && gateway_sim_error(sim).rc == 0;
 }
 
-/* One chunk of @p image without a sha; the answer's offset, UINT32_MAX: an error. */
-static uint32_t chunk(struct gateway_sim *sim, const uint8_t *image, uint32_t offset)
-{
-	uint8_t frame[GATEWAY_SIM_FRAME_BYTES];
-	struct dfucast_smp_upload upload = {.offset = offset, .image_length = sim->image_bytes};
-	struct dfucast_smp_upload_answer answer;
-	struct dfucast_smp_error error;
-	uint32_t left = sim->image_bytes - offset;
-	uint32_t most = dfucast_smp_upload_data_max(&upload, sim->frame_bytes);
-
-	upload.data_bytes = (uint16_t)(left < most ? left : most);
-	int head = dfucast_smp_upload_head_encode(
-	    frame, sizeof(frame), (struct dfucast_smp_id){DFUCAST_SMP_V2, sim->sequence++}, &upload);
-
-	memcpy(frame + head, image + offset, upload.data_bytes);
-	assert_true(gateway_sim_request(sim, frame, (size_t)head + upload.data_bytes));
-	assert_int_equal(dfucast_smp_upload_decode(sim->answer + 8, sim->answer_bytes - 8, &error, &answer),
-			 0);
-	return error.rc == 0 && answer.has_offset ? answer.offset : UINT32_MAX;
-}
-
 /* Rule 2: one went back after its test. Confirm is for those that run it, and starts it on nobody again. */
 static void test_confirm_after_a_revert(void **state)
 {
@@ -164,10 +143,10 @@ static void test_another_image_too_late(void **state)
 	assert_true(gateway_sim_reset(sim));
 	gateway_sim_wait(sim, 4000);
 	assert_int_equal(sim->gateway.cast.activated, 1);
-	uint32_t tail = chunk(sim, image, 0);
+	uint32_t tail = gateway_chunk(sim, image, NULL, 0, 0);
 
 	assert_true(tail != UINT32_MAX && tail > 0);
-	assert_int_equal(chunk(sim, image, tail), UINT32_MAX);
+	assert_int_equal(gateway_chunk(sim, image, NULL, tail, 0), UINT32_MAX);
 	assert_int_equal(gateway_sim_error(sim).rc, DFUCAST_SMP_RC_BUSY);
 	assert_true(gateway_sim_until_over(sim, 600000));
 	assert_int_equal(gateway_sim_count(sim, DFUCAST_STATE_DONE), 2);
@@ -198,7 +177,7 @@ static void test_relay_and_resync(void **state)
 		    .kind = SIM_PEER_FAULT_LOSE_REQUEST, .uploads = true, .first = 6 + 4 * i, .count = 1};
 	}
 	while (sim->devices[0].state != DFUCAST_UPDATE_STREAM) {
-		offset = chunk(sim, sim->image, offset);
+		offset = gateway_chunk(sim, sim->image, NULL, offset, 0);
 	}
 	source = dfucast_gateway_frame_source(&sim->gateway);
 	for (unsigned int t = 0; t < 40000; t++) {

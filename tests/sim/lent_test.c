@@ -98,7 +98,20 @@ static bool next(void)
 	return dfucast_ble_central_next(&central, &op, now);
 }
 
-static void test(void **state)
+/* The stack does what next() took out; a step's write is answered at once. */
+static void stack_does(void)
+{
+	bool waits = op.kind == DFUCAST_BLE_OP_WRITE || op.kind == DFUCAST_BLE_OP_STEP;
+
+	dfucast_ble_central_result(&central, &op, waits ? DFUCAST_BLE_STARTED : DFUCAST_BLE_DONE, now);
+	if (op.kind == DFUCAST_BLE_OP_STEP) {
+		const struct dfucast_ble_event e = {.kind = DFUCAST_BLE_WRITTEN, .handle = op.handle};
+
+		dfucast_ble_central_event(&central, &e, now);
+	}
+}
+
+static void a_link_lent_for_another_plan(void **state)
 {
 	static uint8_t image[3000], ring[16384], answer[1024];
 	static uint8_t sha[32];
@@ -148,17 +161,7 @@ static void test(void **state)
 	bool aborted = false;
 	for (int i = 0; i < 40; i++) {
 		while (next()) {
-			dfucast_ble_central_result(&central, &op,
-						   op.kind == DFUCAST_BLE_OP_WRITE ||
-							   op.kind == DFUCAST_BLE_OP_STEP
-						       ? DFUCAST_BLE_STARTED
-						       : DFUCAST_BLE_DONE,
-						   now);
-			if (op.kind == DFUCAST_BLE_OP_STEP) {
-				const struct dfucast_ble_event e = {.kind = DFUCAST_BLE_WRITTEN,
-								    .handle = op.handle};
-				dfucast_ble_central_event(&central, &e, now);
-			}
+			stack_does();
 		}
 		now += 50;
 		if (i == 5 && !aborted) {
@@ -176,17 +179,7 @@ static void test(void **state)
 		while (next()) {
 			wrong |=
 			    op.kind > DFUCAST_BLE_OP_CONNECT_CANCEL && op.handle.index == lent_handle.index;
-			dfucast_ble_central_result(&central, &op,
-						   op.kind == DFUCAST_BLE_OP_WRITE ||
-							   op.kind == DFUCAST_BLE_OP_STEP
-						       ? DFUCAST_BLE_STARTED
-						       : DFUCAST_BLE_DONE,
-						   now);
-			if (op.kind == DFUCAST_BLE_OP_STEP) {
-				const struct dfucast_ble_event e = {.kind = DFUCAST_BLE_WRITTEN,
-								    .handle = op.handle};
-				dfucast_ble_central_event(&central, &e, now);
-			}
+			stack_does();
 		}
 		now += 50;
 	}
@@ -194,6 +187,6 @@ static void test(void **state)
 }
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(a_link_lent_for_another_plan)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

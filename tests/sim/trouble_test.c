@@ -128,16 +128,18 @@ static void armed_while_it_waits(void **state)
 }
 
 /* Slowness costs a further pass, never the device: fourteen speeds, each three fifths of the last. */
-static void many_speeds(void **state)
+static void fourteen_speeds(uint32_t image_bytes, uint32_t ring_bytes, uint16_t buf_size)
 {
-	struct cast_sim *sim = cast_sim_new(14, 400000);
+	struct cast_sim *sim = cast_sim_new(14, image_bytes);
 	uint32_t bytes_per_s = 60000;
 
-	(void)state;
-	sim->config.ring_bytes = 65536;
+	sim->config.ring_bytes = ring_bytes;
 	sim->config.canary = 0;
 	for (uint16_t i = 0; i < 14; i++) {
 		sim->nodes[i].config.slot_bytes = 0x80000;
+		if (buf_size != 0) {
+			sim->nodes[i].config.buf_size = buf_size;
+		}
 		sim->nodes[i].link.bytes_per_s = bytes_per_s;
 		bytes_per_s = bytes_per_s * 3 / 5 > 300 ? bytes_per_s * 3 / 5 : 300;
 	}
@@ -147,6 +149,12 @@ static void many_speeds(void **state)
 		assert_string_equal(cast_sim_outcome(&sim->nodes[i]), "done");
 	}
 	cast_sim_free(sim);
+}
+
+static void many_speeds(void **state)
+{
+	(void)state;
+	fourteen_speeds(400000, 65536, 0);
 }
 
 /* Lost links count only while nothing moves between them. */
@@ -311,27 +319,11 @@ static void takes_one_byte_of_each(void **state)
 	cast_sim_free(sim);
 }
 
-/* The same with a small ring and long frames: the slow are let go in the middle of their first one, pass after pass. */
+/* With a small ring and long frames the slow are let go in the middle of their first one, pass after pass. */
 static void many_speeds_and_a_small_ring(void **state)
 {
-	struct cast_sim *sim = cast_sim_new(14, 100000);
-	uint32_t bytes_per_s = 60000;
-
 	(void)state;
-	sim->config.ring_bytes = 4096;
-	sim->config.canary = 0;
-	for (uint16_t i = 0; i < 14; i++) {
-		sim->nodes[i].config.slot_bytes = 0x80000;
-		sim->nodes[i].config.buf_size = 2475;
-		sim->nodes[i].link.bytes_per_s = bytes_per_s;
-		bytes_per_s = bytes_per_s * 3 / 5 > 300 ? bytes_per_s * 3 / 5 : 300;
-	}
-	sim->limit_ms = 3600000;
-	cast_sim_run(sim);
-	for (uint16_t i = 0; i < 14; i++) {
-		assert_string_equal(cast_sim_outcome(&sim->nodes[i]), "done");
-	}
-	cast_sim_free(sim);
+	fourteen_speeds(100000, 4096, 2475);
 }
 
 /* A server that does not tell its buffer, which is shorter than one write: found out once more after the link is lost. */
